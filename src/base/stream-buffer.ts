@@ -1,0 +1,139 @@
+import { CHUNK_MASK, CHUNK_SHIFT, CHUNK_SIZE, type ChunkPool } from "./chunks.js";
+
+/** No chunk stands here yet. */
+const NONE = -1;
+
+/**
+ * A window onto a byte stream, in chunks. `head` is the position of the first byte kept; bytes are addressed by
+ * their distance from it, so TCP uses it for what it sends (append, resend, drop what is acknowledged) and for what
+ * it receives in any order (write at a distance; what is in order is the caller's knowledge). Holes own no memory
+ * but by whole chunks, and an empty buffer owns none.
+ */
+export class StreamBuffer {
+  private readonly pool: ChunkPool;
+  /** Ring of chunk offsets; a power of two. */
+  private ring: Int32Array = new Int32Array(4).fill(NONE);
+  private first = 0;
+  /** Chunk positions of the ring that may be occupied, from `first` on. */
+  private span = 0;
+  /** Where in the first chunk the head stands. */
+  private skip = 0;
+  /** Chunks owned. */
+  chunks = 0;
+
+  constructor(pool: ChunkPool) {
+    this.pool = pool;
+  }
+
+  /**
+   * Makes room for [distance, distance+length) from the head.
+   * @returns how many of those bytes have room (fewer when the pool is empty)
+   */
+  ensure(distance: number, length: number): number {
+    if (length === 0) return 0;
+    const from = (this.skip + distance) >> CHUNK_SHIFT;
+    const to = (this.skip + distance + length - 1) >> CHUNK_SHIFT;
+    if (to >= this.ring.length) this.widen(to + 1);
+    const mask = this.ring.length - 1;
+    for (let i = from; i <= to; i++) {
+      const slot = (this.first + i) & mask;
+      if (this.ring[slot] !== NONE) continue;
+      const chunk = this.pool.take();
+      if (chunk < 0) return Math.max(0, (i << CHUNK_SHIFT) - this.skip - distance);
+      this.ring[slot] = chunk;
+      this.chunks++;
+      if (i >= this.span) this.span = i + 1;
+    }
+    return length;
+  }
+
+  /** The memory offset of the byte at `distance`; room for it must have been made. */
+  offsetOf(distance: number): number {
+    const at = this.skip + distance;
+    return (this.ring[(this.first + (at >> CHUNK_SHIFT)) & (this.ring.length - 1)] as number) + (at & CHUNK_MASK);
+  }
+
+  /** How many bytes from `distance` on stand in one piece with it. */
+  contiguous(distance: number): number {
+    return CHUNK_SIZE - ((this.skip + distance) & CHUNK_MASK);
+  }
+
+  /** Copies from the stack's memory to [distance, distance+length); room must have been made. */
+  writeFrom(distance: number, source: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const n = Math.min(length - done, this.contiguous(distance + done));
+      this.pool.memory.copy(this.offsetOf(distance + done), source + done, n);
+      done += n;
+    }
+  }
+
+  /** Copies from an application's array to [distance, distance+length); room must have been made. */
+  write(distance: number, source: Uint8Array, start: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const n = Math.min(length - done, this.contiguous(distance + done));
+      this.pool.memory.write(this.offsetOf(distance + done), source, start + done, n);
+      done += n;
+    }
+  }
+
+  /** Copies [distance, distance+length) into an application's array. */
+  read(distance: number, target: Uint8Array, start: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const n = Math.min(length - done, this.contiguous(distance + done));
+      this.pool.memory.read(this.offsetOf(distance + done), target, start + done, n);
+      done += n;
+    }
+  }
+
+  /** Copies [distance, distance+length) to `to` in the stack's memory. */
+  readTo(distance: number, to: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      const n = Math.min(length - done, this.contiguous(distance + done));
+      this.pool.memory.copy(to + done, this.offsetOf(distance + done), n);
+      done += n;
+    }
+  }
+
+  /** Moves the head forward by `length` and gives back the chunks left behind. */
+  drop(length: number): void {
+    this.skip += length;
+    const mask = this.ring.length - 1;
+    while (this.skip >= CHUNK_SIZE) {
+      if (this.span === 0) {
+        this.skip &= CHUNK_MASK;
+        return;
+      }
+      this.giveSlot(this.first);
+      this.first = (this.first + 1) & mask;
+      this.span--;
+      this.skip -= CHUNK_SIZE;
+    }
+  }
+
+  /** Gives every chunk back: for when nothing is kept any more, so that an idle connection owns none. */
+  clear(): void {
+    const mask = this.ring.length - 1;
+    for (let i = 0; i < this.span; i++) this.giveSlot((this.first + i) & mask);
+    this.first = 0;
+    this.span = 0;
+    this.skip = 0;
+  }
+
+  private giveSlot(slot: number): void {
+    const chunk = this.ring[slot] as number;
+    if (chunk === NONE) return;
+    this.pool.give(chunk);
+    this.ring[slot] = NONE;
+    this.chunks--;
+  }
+
+  private widen(want: number): void {
+    let size = this.ring.length;
+    while (size < want) size *= 2;
+    const wider = new Int32Array(size).fill(NONE);
+    const mask = this.ring.length - 1;
+    for (let i = 0; i < this.span; i++) wider[i] = this.ring[(this.first + i) & mask] as number;
+    this.ring = wider;
+    this.first = 0;
+  }
+}

@@ -1,0 +1,75 @@
+/** A pending host timer; opaque to its holder. */
+export interface TimerHandle {
+  /** When it fires, in microseconds of the clock that made it. */
+  readonly at: number;
+}
+
+/**
+ * The only time there is. Everything in the stack that waits, stamps or measures does so through the
+ * clock it was given, so that a test can own time.
+ */
+export interface Clock {
+  /** Microseconds since the clock's start, never decreasing; a double. */
+  now(): number;
+  /** Milliseconds since the Unix epoch, for daytime and capture files only. */
+  wallTime(): number;
+  /** Calls `fn` once, at or after `at` (microseconds of this clock); a past `at` means as soon as possible. */
+  setTimer(at: number, fn: () => void): TimerHandle;
+  clearTimer(handle: TimerHandle): void;
+  /**
+   * Calls `fn` after the running call, before time moves: what links use to deliver and the stack to
+   * flush. Runs within a bounded number of microtasks.
+   */
+  defer(fn: () => void): void;
+}
+
+class RealTimer implements TimerHandle {
+  readonly at: number;
+  host: ReturnType<typeof setTimeout> | null = null;
+  constructor(at: number) {
+    this.at = at;
+  }
+}
+
+/** setTimeout takes an int32 of milliseconds; longer waits are cut and looked at again. */
+const LONGEST_WAIT_MS = 0x3fffffff;
+
+/** The host's monotonic clock and timers. Pending timers do not keep the process alive. */
+export class RealClock implements Clock {
+  private readonly start = performance.now();
+
+  now(): number {
+    return (performance.now() - this.start) * 1000;
+  }
+
+  wallTime(): number {
+    return performance.timeOrigin + performance.now();
+  }
+
+  setTimer(at: number, fn: () => void): TimerHandle {
+    const timer = new RealTimer(at);
+    this.wait(timer, fn);
+    return timer;
+  }
+
+  clearTimer(handle: TimerHandle): void {
+    const timer = handle as RealTimer;
+    if (timer.host !== null) clearTimeout(timer.host);
+    timer.host = null;
+  }
+
+  defer(fn: () => void): void {
+    queueMicrotask(fn);
+  }
+
+  private wait(timer: RealTimer, fn: () => void): void {
+    const ms = Math.max(0, Math.min(LONGEST_WAIT_MS, Math.ceil((timer.at - this.now()) / 1000)));
+    timer.host = setTimeout(() => {
+      if (this.now() < timer.at - 1000) return this.wait(timer, fn);
+      timer.host = null;
+      fn();
+    }, ms);
+    // Node's handle has unref; a browser's number does not.
+    (timer.host as { unref?: () => void }).unref?.();
+  }
+}
