@@ -1,0 +1,222 @@
+import type { Environment } from "../netif/environment.js";
+import { type RxPacket, TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
+import { isLoopback, LIMITED_BROADCAST } from "../wire/address.js";
+import { fold } from "../wire/checksum.js";
+import { CODE_PROTOCOL, ICMP_PARAMETER_PROBLEM, ICMP_UNREACHABLE } from "../wire/icmp.js";
+import { checkOptions, headerSum, IPV4_HEADER, IPV4_MF, IPV4_OFFSET_MASK } from "../wire/ipv4.js";
+import type { IpCounters } from "./counters.js";
+import type { Groups } from "./groups.js";
+import { type LocalAddresses, NOT_OURS, OUR_BROADCAST, OUR_HOST } from "./local-addresses.js";
+import type { Reassembly } from "./reassembly.js";
+import { PROTO_ICMP, PROTO_IGMP, PROTO_TCP, PROTO_UDP, type Transport } from "./transport.js";
+
+/** Sends ICMP errors about received packets; registered by `icmp`, which applies the rules of when not to. */
+export interface ErrorSender {
+  /** @param parameter the MTU of "fragmentation needed", or the pointer of "parameter problem" */
+  sendError(packet: RxPacket, type: number, code: number, parameter?: number): void;
+}
+
+/** IPv4 packets on their way in: validation, fragments, and on to the protocol. */
+export class IpInput {
+  errors: ErrorSender = { sendError: () => {} };
+  private readonly env: Environment;
+  private readonly dv: DataView;
+  private readonly counters: IpCounters;
+  private readonly local: LocalAddresses;
+  private readonly groups: Groups;
+  private readonly reassembly: Reassembly;
+  /** By protocol number; those of every packet have fields of their own, so that each call site knows its target. */
+  private readonly transports: (Transport | null)[] = new Array(256).fill(null);
+  private tcp: Transport | null = null;
+  private udp: Transport | null = null;
+  private icmp: Transport | null = null;
+
+  constructor(env: Environment, counters: IpCounters, local: LocalAddresses, groups: Groups, reassembly: Reassembly) {
+    this.env = env;
+    this.dv = env.memory.dv;
+    this.counters = counters;
+    this.local = local;
+    this.groups = groups;
+    this.reassembly = reassembly;
+  }
+
+  register(protocol: number, transport: Transport): void {
+    this.transports[protocol] = transport;
+    if (protocol === PROTO_TCP) this.tcp = transport;
+    if (protocol === PROTO_UDP) this.udp = transport;
+    if (protocol === PROTO_ICMP) this.icmp = transport;
+  }
+
+  transportOf(protocol: number): Transport | null {
+    return this.transports[protocol] ?? null;
+  }
+
+  /** `packet.ip` up to `packet.frameEnd`: what came behind the link header. */
+  input(packet: RxPacket): void {
+    const { dv, counters } = this;
+    const { ip } = packet;
+    const available = packet.frameEnd - ip;
+    counters.IpInReceives++;
+    counters.IpExtInOctets += available;
+    if (available < IPV4_HEADER) {
+      counters.IpExtInTruncatedPkts++;
+      return;
+    }
+    const first = dv.getInt32(ip);
+    const second = dv.getInt32(ip + 4);
+    const third = dv.getInt32(ip + 8);
+    const src = dv.getInt32(ip + 12);
+    const dst = dv.getInt32(ip + 16);
+    const headerLength = (first >>> 22) & 0x3c;
+    const total = first & 0xffff;
+    // RFC 1122 §3.2.1.1: silently discard what is not version 4. RFC 791 §3.1: a header has at least 5 words.
+    if (first >>> 28 !== 4 || headerLength < IPV4_HEADER || total < headerLength) {
+      counters.IpInHdrErrors++;
+      return;
+    }
+    if (available < total) {
+      counters.IpExtInTruncatedPkts++;
+      return;
+    }
+    // RFC 1122 §3.2.1.2: silently discard what has a bad checksum.
+    let sum = (first >>> 16) + total + (second >>> 16) + (second & 0xffff) + (third >>> 16) + (third & 0xffff);
+    sum += (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
+    if (headerLength > IPV4_HEADER) sum += this.optionsSum(ip, headerLength);
+    if (fold(sum) !== 0xffff) {
+      counters.IpExtInCsumErrors++;
+      counters.IpInHdrErrors++;
+      return;
+    }
+    packet.ipHeaderLength = headerLength;
+    packet.ipLength = total;
+    packet.src = src;
+    packet.dst = dst;
+    packet.protocol = (third >>> 16) & 0xff;
+    packet.ttl = third >>> 24;
+    packet.tos = (first >>> 16) & 0xff;
+    packet.l4 = ip + headerLength;
+    packet.l4Length = total - headerLength;
+    // What follows the packet is padding of the link.
+    packet.frameEnd = ip + total;
+    if (!this.addressed(packet)) return;
+    if (headerLength > IPV4_HEADER && !this.acceptsOptions(packet)) return;
+    if ((second & (IPV4_MF | IPV4_OFFSET_MASK)) !== 0) {
+      if (!this.reassembly.input(packet)) return;
+    }
+    this.deliver(packet);
+  }
+
+  /** Hands a whole packet to its protocol. */
+  private deliver(packet: RxPacket): void {
+    const { counters } = this;
+    const { protocol } = packet;
+    const transport =
+      protocol === PROTO_TCP
+        ? this.tcp
+        : protocol === PROTO_UDP
+          ? this.udp
+          : protocol === PROTO_ICMP
+            ? this.icmp
+            : (this.transports[protocol] as Transport | null);
+    if (transport === null) {
+      // RFC 1122 §3.2.2.1: protocol unreachable.
+      counters.IpInUnknownProtos++;
+      if (protocol !== PROTO_IGMP) this.errors.sendError(packet, ICMP_UNREACHABLE, CODE_PROTOCOL);
+      return;
+    }
+    counters.IpInDelivers++;
+    transport.input(packet);
+  }
+
+  private optionsSum(ip: number, headerLength: number): number {
+    return headerSum(this.dv, ip + IPV4_HEADER, headerLength - IPV4_HEADER);
+  }
+
+  /** Whether source and destination are possible and the packet is to us; says so in `packet.to`. */
+  private addressed(packet: RxPacket): boolean {
+    const { src, dst } = packet;
+    const source = this.local.kindOf(src);
+    const target = this.local.kindOf(dst);
+    const high = src >>> 24;
+    if (source !== NOT_OURS || high === 0 || high === 127 || high >= 224) {
+      if (!packet.netif.loopback && !this.sourceIsFine(packet)) return false;
+      if (packet.netif.loopback && (source === OUR_BROADCAST || high >= 224 || high === 0)) return this.martian();
+    }
+    if (target === OUR_HOST) {
+      // RFC 1122 §3.3.6: what comes in a link broadcast must be to a broadcast or group.
+      if (packet.linkMulticast) {
+        this.counters.TapstackIpUnicastInMulticast++;
+        return false;
+      }
+      packet.to = TO_HOST;
+      // RFC 1122 §3.2.1.3 (g): loopback addresses never come from outside.
+      if (dst >>> 24 === 127 && !packet.netif.loopback) {
+        this.counters.TapstackIpMartianDestinations++;
+        return false;
+      }
+      return true;
+    }
+    return this.addressedToGroup(packet, target);
+  }
+
+  private addressedToGroup(packet: RxPacket, target: number): boolean {
+    const { dst, netif } = packet;
+    const { counters } = this;
+    const total = packet.ipLength;
+    if (target === OUR_BROADCAST || dst === LIMITED_BROADCAST) {
+      packet.to = TO_BROADCAST;
+      counters.IpExtInBcastPkts++;
+      counters.IpExtInBcastOctets += total;
+      return true;
+    }
+    if (dst >>> 28 === 14) {
+      if (!this.groups.accepts(netif, dst)) {
+        this.counters.TapstackIpNotJoined++;
+        return false;
+      }
+      packet.to = TO_MULTICAST;
+      counters.IpExtInMcastPkts++;
+      counters.IpExtInMcastOctets += total;
+      return true;
+    }
+    if (isLoopback(dst) && netif.loopback) {
+      packet.to = TO_HOST;
+      return true;
+    }
+    if (dst >>> 24 === 0 || isLoopback(dst)) {
+        this.counters.TapstackIpMartianDestinations++;
+        return false;
+      }
+    this.counters.IpInAddrErrors++;
+    return false;
+  }
+
+  /** RFC 1812 §5.3.7 and RFC 1122 §3.2.1.3: whether an odd source from outside is acceptable after all. */
+  private sourceIsFine(packet: RxPacket): boolean {
+    const { src, dst } = packet;
+    const kind = this.local.kindOf(src);
+    // 0.0.0.0 is a host that does not know its address yet (DHCP to 255.255.255.255, IGMP to a group).
+    if (kind === NOT_OURS && src === 0 && (dst === LIMITED_BROADCAST || dst >>> 28 === 14)) return true;
+    // 240.0.0.0/4 is reserved, but in use; 255.255.255.255 is not.
+    if (kind === NOT_OURS && src >>> 28 === 15 && src !== LIMITED_BROADCAST) return true;
+    return this.martian();
+  }
+
+  private martian(): false {
+    this.counters.TapstackIpMartianSources++;
+    return false;
+  }
+
+  /** RFC 1122 §3.2.1.8: options are read over, but source routes are refused, and malformed ones are told about. */
+  private acceptsOptions(packet: RxPacket): boolean {
+    const { counters } = this;
+    const wrong = checkOptions(this.env.memory.u8, packet.ip + IPV4_HEADER, packet.l4);
+    if (wrong === 0) return true;
+    if (wrong < 0) counters.IpInDiscards++;
+    else {
+      counters.IpInHdrErrors++;
+      this.errors.sendError(packet, ICMP_PARAMETER_PROBLEM, 0, IPV4_HEADER + wrong - 1);
+    }
+    return false;
+  }
+}
