@@ -1,0 +1,214 @@
+import { EAGAIN, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
+import { abort, destroy, dropReceived, limitFinWait2, setState } from "./close.js";
+import { initialWindow } from "./congestion/window.js";
+import { type Connection, sendBuffer, touch } from "./connection.js";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  KIND_CONNECTION,
+  LAST_ACK,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIMER_RETRANSMIT,
+} from "./constants.js";
+import type { Listener } from "./listen.js";
+import { windowScaleFor } from "./options.js";
+import { output, sendSyn } from "./output.js";
+import { advertisedMss, updateMss } from "./path.js";
+import { setTimer } from "./timer-set.js";
+import { windowUpdateDue } from "./window.js";
+
+/*
+ * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
+ */
+
+/**
+ * OPEN, active. The four addresses, `binding`, `owner` and options stand in the connection already; the port is chosen.
+ * @returns 0, or a negative errno (-ENETUNREACH); the connection is then still closed
+ */
+export function openConnection(c: Connection): number {
+  const { tcp } = c;
+  const route = tcp.ip.routeTo(c.remoteAddr, c.localAddr);
+  if (route === null) return tcp.ip.routeError < 0 ? tcp.ip.routeError : -ENETUNREACH;
+  c.route = route;
+  c.error = 0;
+  const offer = advertisedMss(route);
+  c.advMss = c.userMss > 0 ? Math.min(c.userMss, offer) : offer;
+  updateMss(c);
+  c.cwnd = initialWindow(c);
+  c.scaleOffer = tcp.settings.windowScaling === 0 ? -1 : windowScaleFor(c.rcvLimit);
+  c.iss = tcp.isn.next(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
+  c.sndUna = c.iss;
+  c.sndNxt = c.iss;
+  c.sndMax = c.iss;
+  c.sndSml = c.iss;
+  c.index = tcp.connections.add(c);
+  tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
+  tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
+  tcp.counters.TcpActiveOpens++;
+  setState(c, SYN_SENT);
+  setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + c.rto) | 0);
+  // A link that takes nothing now gets the SYN when the timer comes round.
+  sendSyn(c);
+  return 0;
+}
+
+/**
+ * SEND. @returns bytes taken; -EAGAIN (buffer full: EVENT_WRITABLE follows), -EPIPE (sending is shut, or the
+ * connection is gone), -ENOTCONN
+ */
+export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
+  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT) return refuseWrite(c);
+  if (c.finQueued) return -EPIPE;
+  const room = c.sndLimit - c.sndQueued;
+  let n = length < room ? length : room;
+  if (n <= 0) {
+    if (length === 0) return 0;
+    c.noSpace = true;
+    return -EAGAIN;
+  }
+  const snd = sendBuffer(c);
+  n = snd.ensure(c.sndQueued, n);
+  if (n === 0) {
+    // The pool is empty. What comes back will wake us, if any of it is ours; the timer of our own data if not.
+    c.noSpace = true;
+    return -EAGAIN;
+  }
+  snd.write(c.sndQueued, source, start, n);
+  c.sndQueued += n;
+  if (n < length) c.noSpace = true;
+  output(c);
+  return n;
+}
+
+function refuseWrite(c: Connection): number {
+  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;
+  if (c.state === CLOSED && c.iss === 0 && c.sndMax === 0 && c.irs === 0) return -ENOTCONN;
+  return -EPIPE;
+}
+
+/**
+ * RECEIVE. @returns bytes put into `target`; 0 at the end of the stream; -EAGAIN; -ENOTCONN. Data received before an
+ * error is read before the error is seen.
+ */
+export function readConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
+  const n = peekConnection(c, target, start, length);
+  if (n > 0) consume(c, n);
+  return n;
+}
+
+/** As readConnection; the data stays. */
+export function peekConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
+  const { rcv } = c;
+  if (c.rcvQueued === 0 || rcv === null) return emptyRead(c);
+  const n = length < c.rcvQueued ? length : c.rcvQueued;
+  rcv.read(0, target, start, n);
+  return n;
+}
+
+/** Drops up to `length` received bytes; results as readConnection. */
+export function skipConnection(c: Connection, length: number): number {
+  if (c.rcvQueued === 0) return emptyRead(c);
+  const n = length < c.rcvQueued ? length : c.rcvQueued;
+  consume(c, n);
+  return n;
+}
+
+function emptyRead(c: Connection): number {
+  if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
+  if (c.state === CLOSED) return c.irs === 0 && c.sndMax === 0 ? -ENOTCONN : 0;
+  return -EAGAIN;
+}
+
+function consume(c: Connection, n: number): void {
+  const { rcv } = c;
+  if (rcv === null) return;
+  c.rcvQueued -= n;
+  if (c.rcvQueued === 0 && c.oooCount === 0) rcv.clear();
+  else rcv.drop(n);
+  // Telling the peer about the room waits for the end of the batch: reads come in series.
+  if (c.index >= 0 && !c.touched && windowUpdateDue(c)) {
+    c.windowMoved = true;
+    touch(c);
+  }
+}
+
+/** The next established connection of a listener, or null. The caller becomes its owner. */
+export function acceptConnection(listener: Listener): Connection | null {
+  const c = listener.queue.shift() ?? null;
+  if (c !== null) c.embryonic = false;
+  return c;
+}
+
+/** Whether reading would give 0: the peer's FIN has been reached, or reading is shut. */
+export function endOfStream(c: Connection): boolean {
+  return c.rcvQueued === 0 && emptyRead(c) === 0;
+}
+
+/** CLOSE, the sending half: a FIN follows what is queued. @returns 0 or -ENOTCONN */
+export function shutdownWrite(c: Connection): number {
+  switch (c.state) {
+    case ESTABLISHED:
+    case SYN_RECEIVED:
+      setState(c, FIN_WAIT_1);
+      break;
+    case CLOSE_WAIT:
+      setState(c, LAST_ACK);
+      break;
+    case SYN_SENT:
+      destroy(c, 0);
+      return 0;
+    case CLOSED:
+      return -ENOTCONN;
+    default:
+      return 0;
+  }
+  c.finQueued = true;
+  output(c);
+  return 0;
+}
+
+/** The receiving half: reads end, and what arrives is thrown away. */
+export function shutdownRead(c: Connection): number {
+  if (c.state === CLOSED) return -ENOTCONN;
+  c.readShut = true;
+  return 0;
+}
+
+/**
+ * CLOSE: the owner lets go. With unread data the peer is told by a reset that it was lost (RFC 9293 §3.6.1,
+ * RFC 2525 §2.17); otherwise what is queued is delivered, then FIN.
+ */
+export function closeConnection(c: Connection): void {
+  c.owner = null;
+  c.embryonic = false;
+  if (c.index < 0) {
+    dropReceived(c);
+    return;
+  }
+  if (c.rcvQueued > 0) {
+    c.tcp.counters.TcpExtTCPAbortOnClose++;
+    abort(c, 0);
+    return;
+  }
+  c.readShut = true;
+  shutdownWrite(c);
+  limitFinWait2(c);
+}
+
+/** ABORT: RST now; queued data is lost. */
+export function abortConnection(c: Connection): void {
+  c.owner = null;
+  c.embryonic = false;
+  if (c.index < 0) dropReceived(c);
+  else abort(c, 0);
+}
+
+/** TCP_NODELAY, TCP_CORK, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+export function optionsChanged(c: Connection): void {
+  if (c.index < 0) return;
+  updateMss(c);
+  output(c);
+}

@@ -1,0 +1,74 @@
+import type { ChunkPool } from "../base/chunks.js";
+import type { Memory } from "../base/memory.js";
+import { Slots } from "../base/slots.js";
+import type { Ipv4 } from "../ip/ipv4.js";
+import type { Random } from "../platform/random.js";
+import type { StackTime } from "../platform/time.js";
+import type { TimerWheel } from "../platform/timer-wheel.js";
+import type { PortSpace } from "../ports/port-space.js";
+import type { TupleTable } from "../ports/tuple-table.js";
+import type { Connection } from "./connection.js";
+import { TcpCounters } from "./counters.js";
+import { IsnGenerator } from "./isn.js";
+import type { SynRecord } from "./listen.js";
+import { Segment } from "./segment.js";
+import type { TcpSettings } from "./settings.js";
+import type { TimeWait } from "./time-wait.js";
+
+/** Calls from the data at the bottom of this folder to the code at its top. */
+export interface TcpUpcalls {
+  connectionTimer(c: Connection): void;
+  synTimer(record: SynRecord): void;
+  timeWaitTimer(record: TimeWait): void;
+  /** A connection was touched: settle() is due at the end of the batch, or soon. */
+  settleSoon(): void;
+}
+
+export interface TcpParts {
+  readonly memory: Memory;
+  readonly pool: ChunkPool;
+  readonly ip: Ipv4;
+  readonly time: StackTime;
+  readonly wheel: TimerWheel;
+  readonly random: Random;
+  readonly ports: PortSpace;
+  readonly tuples: TupleTable;
+  readonly settings: TcpSettings;
+}
+
+/** What every chapter of TCP shares: the tables, the layers around it, and the segment in hand. */
+export class TcpContext {
+  readonly memory: Memory;
+  readonly pool: ChunkPool;
+  readonly ip: Ipv4;
+  readonly time: StackTime;
+  readonly wheel: TimerWheel;
+  readonly ports: PortSpace;
+  readonly tuples: TupleTable;
+  readonly settings: TcpSettings;
+  readonly counters = new TcpCounters();
+  readonly isn: IsnGenerator;
+  readonly connections = new Slots<Connection>();
+  readonly synRecords = new Slots<SynRecord>();
+  readonly timeWaits = new Slots<TimeWait>();
+  readonly segment = new Segment();
+  /** Connections to look at when the batch ends; the first touchedCount entries count. */
+  readonly touched: (Connection | null)[] = [];
+  touchedCount = 0;
+  /** Connections that found the link full. */
+  readonly blocked: Connection[] = [];
+  readonly upcalls: TcpUpcalls;
+
+  constructor(parts: TcpParts, upcalls: TcpUpcalls) {
+    this.memory = parts.memory;
+    this.pool = parts.pool;
+    this.ip = parts.ip;
+    this.time = parts.time;
+    this.wheel = parts.wheel;
+    this.ports = parts.ports;
+    this.tuples = parts.tuples;
+    this.settings = parts.settings;
+    this.isn = new IsnGenerator(parts.random, parts.time);
+    this.upcalls = upcalls;
+  }
+}

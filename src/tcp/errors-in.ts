@@ -1,0 +1,49 @@
+import { EMSGSIZE } from "../base/errors.js";
+import type { IcmpReport } from "../ip/transport.js";
+import { seqGe, seqLe } from "../wire/seqnum.js";
+import { destroy } from "./close.js";
+import type { Connection } from "./connection.js";
+import { KIND_CONNECTION, SYN_RECEIVED, SYN_SENT } from "./constants.js";
+import type { TcpContext } from "./context.js";
+import { output } from "./output.js";
+
+/** Headers without options. */
+const IP_AND_TCP = 40;
+
+/** An ICMP error about a segment of ours (RFC 9293 §3.9.2.2, RFC 1122 §4.2.3.9), believed only about data in flight. */
+export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
+  const { dv } = tcp.memory;
+  const localPort = dv.getUint16(report.l4);
+  const remotePort = dv.getUint16(report.l4 + 2);
+  const seq = dv.getInt32(report.l4 + 4);
+  const value = tcp.tuples.find(report.src, localPort, report.dst, remotePort);
+  if (value < 0 || (value & 3) !== KIND_CONNECTION) {
+    report.credible = false;
+    return;
+  }
+  const c = tcp.connections.get(value >>> 2);
+  if (!(seqGe(seq, c.sndUna) && seqLe(seq, c.sndMax))) {
+    // RFC 5927 §4: not about anything that is in flight
+    tcp.counters.TcpExtOutOfWindowIcmps++;
+    report.credible = false;
+    return;
+  }
+  if (report.errno === EMSGSIZE) smallerPath(c, report.mtu);
+  else if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
+    tcp.counters.TcpAttemptFails++;
+    destroy(c, report.errno);
+  } else c.softError = report.errno;
+}
+
+/** RFC 1191 §6.4: the path takes less; what was too large is sent again in smaller segments, window untouched. */
+function smallerPath(c: Connection, mtu: number): void {
+  const { ip, settings } = c.tcp;
+  const mss = Math.max(Math.max(mtu, ip.pathMtus.minimum) - IP_AND_TCP, settings.minSndMss);
+  if (mss >= c.mss) return;
+  c.mss = mss;
+  if (c.sndMax === c.sndUna || c.state === SYN_SENT || c.state === SYN_RECEIVED) return;
+  c.rttTiming = false;
+  c.sndNxt = c.sndUna;
+  if (c.cwnd < mss) c.cwnd = mss;
+  output(c);
+}

@@ -1,0 +1,39 @@
+import type { Route } from "../ip/route.js";
+import type { Addr } from "../wire/address.js";
+import { TCP_HEADER } from "../wire/tcp.js";
+import type { Connection } from "./connection.js";
+import type { TcpContext } from "./context.js";
+
+const IPV4_HEADER = 20;
+
+/** The route to the peer, asked for again when the tables have changed since. Null: there is none now. */
+export function routeOf(c: Connection): Route | null {
+  const { ip } = c.tcp;
+  const route = c.route;
+  if (route !== null && route.generation === ip.generation) return route;
+  const again = ip.routeTo(c.remoteAddr, c.localAddr);
+  if (again !== null) c.route = again;
+  return again;
+}
+
+/** What we tell the peer to send at most: the interface's MTU less the fixed headers (RFC 9293 §3.7.1, RFC 6691). */
+export function advertisedMss(route: Route): number {
+  return route.netif.mtu - IPV4_HEADER - TCP_HEADER;
+}
+
+/**
+ * Eff.snd.MSS (RFC 9293 §3.7.1, RFC 1191 §6.4): the peer's offer, the path MTU and TCP_MAXSEG, whichever is least.
+ * Called when any of them changed.
+ */
+export function updateMss(c: Connection): void {
+  const route = c.route;
+  let mss = c.peerMss;
+  if (route !== null) mss = Math.min(mss, route.mtu - IPV4_HEADER - TCP_HEADER);
+  if (c.userMss > 0) mss = Math.min(mss, c.userMss);
+  c.mss = Math.max(mss, c.tcp.settings.minSndMss);
+}
+
+/** Source address for a connection to `remote`, or null when there is no way there. */
+export function sourceFor(tcp: TcpContext, remote: Addr): Route | null {
+  return tcp.ip.routeTo(remote);
+}

@@ -1,0 +1,31 @@
+import type { RxPacket } from "../netif/packet.js";
+import type { Addr } from "../wire/address.js";
+
+/** The segment in hand, read once from the wire: one record, used for every segment (RFC 9293 §3.3.1, figure 4). */
+export class Segment {
+  packet: RxPacket | null = null;
+  /** Our address and the peer's. */
+  dst: Addr = 0;
+  src: Addr = 0;
+  dstPort = 0;
+  srcPort = 0;
+  seq = 0;
+  ack = 0;
+  flags = 0;
+  /** As it stands in the header, unscaled. */
+  window = 0;
+  /** Payload: memory offset and bytes. */
+  payload = 0;
+  length = 0;
+  /** Header bytes after the first 20. */
+  options = 0;
+  optionsLength = 0;
+  /** How many wire segments the frame stands for. */
+  segments = 1;
+  /** Size of the largest of them. */
+  segmentSize = 0;
+
+  // Filled in by parseOptions; -1 is absent
+  mss = -1;
+  wscale = -1;
+}

@@ -1,0 +1,209 @@
+import { ENOTCONN } from "../base/errors.js";
+import type { IcmpReport, Transport } from "../ip/transport.js";
+import { PROTO_TCP } from "../ip/transport.js";
+import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
+import { type RxPacket, TO_HOST } from "../netif/packet.js";
+import type { Binding } from "../ports/binding.js";
+import { verifies } from "../wire/checksum.js";
+import { ACK, FIN, RST, SYN, TCP_HEADER } from "../wire/tcp.js";
+import { abort } from "./close.js";
+import { Connection, type ConnectionOwner } from "./connection.js";
+import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
+import { TcpContext, type TcpParts } from "./context.js";
+import { icmpReport } from "./errors-in.js";
+import { connectionInput } from "./input.js";
+import {
+  dropSynRecord,
+  Listener,
+  type ListenerOwner,
+  listenInput,
+  synAckTimeout,
+  synMayReuse,
+  synRecordInput,
+} from "./listen.js";
+import type { Segment } from "./segment.js";
+import { resumeBlocked, settle } from "./settle.js";
+import { resetUnknown, sendBare } from "./stateless.js";
+import { endTimeWait, restartTimeWait, type TimeWait } from "./time-wait.js";
+import { connectionTimer } from "./timers.js";
+
+/** What a TCP binding's owner must offer: the listener, once there is one. */
+export interface TcpPortOwner {
+  readonly listener: Listener | null;
+}
+
+/** A new SYN in TIME-WAIT begins at least this far above the old connection, as Linux has it. */
+const TIME_WAIT_GAP = 65535 + 2;
+
+/** TCP (RFC 9293) as a layer: the entry from IP, and from the sockets above. */
+export class Tcp implements Transport {
+  readonly context: TcpContext;
+
+  /** @param settleSoon called when {@link settle} is due: at the end of the batch, or outside one, soon */
+  constructor(parts: TcpParts, settleSoon: () => void) {
+    this.context = new TcpContext(parts, {
+      connectionTimer,
+      synTimer: synAckTimeout,
+      timeWaitTimer: endTimeWait,
+      settleSoon,
+    });
+  }
+
+  /** A closed connection with the stack's default options, for a socket to bind, connect or listen with. */
+  createConnection(owner: ConnectionOwner | null): Connection {
+    const c = new Connection(this.context);
+    const { settings } = this.context;
+    c.owner = owner;
+    c.sndLimit = settings.wmemDefault;
+    c.rcvLimit = settings.rmemDefault;
+    c.ttl = this.context.ip.defaultTtl;
+    return c;
+  }
+
+  /** LISTEN on a binding whose owner is a {@link TcpPortOwner}; connections inherit the options of `template`. */
+  createListener(binding: Binding, template: Connection, owner: ListenerOwner, backlog: number): Listener {
+    const most = this.context.settings.somaxconn;
+    return new Listener(binding, template, owner, Math.min(Math.max(backlog, 0), most));
+  }
+
+  input(packet: RxPacket): void {
+    const tcp = this.context;
+    const { counters } = tcp;
+    const { l4, l4Length } = packet;
+    const { dv } = tcp.memory;
+    if (l4Length < TCP_HEADER || packet.to !== TO_HOST || packet.linkMulticast) {
+      counters.TcpInErrs++;
+      return;
+    }
+    const offsetFlags = dv.getUint16(l4 + 12);
+    const header = (offsetFlags >>> 12) << 2;
+    if (header < TCP_HEADER || header > l4Length) {
+      counters.TcpInErrs++;
+      return;
+    }
+    if ((packet.flags & (RX_CSUM_VALID | RX_CSUM_PARTIAL)) === 0 && !this.verify(packet)) {
+      counters.TcpInCsumErrors++;
+      return;
+    }
+    const seg = tcp.segment;
+    seg.packet = packet;
+    seg.dst = packet.dst;
+    seg.src = packet.src;
+    seg.srcPort = dv.getUint16(l4);
+    seg.dstPort = dv.getUint16(l4 + 2);
+    seg.seq = dv.getInt32(l4 + 4);
+    seg.ack = dv.getInt32(l4 + 8);
+    seg.flags = offsetFlags & 0xff;
+    seg.window = dv.getUint16(l4 + 14);
+    seg.options = l4 + TCP_HEADER;
+    seg.optionsLength = header - TCP_HEADER;
+    seg.payload = l4 + header;
+    seg.length = l4Length - header;
+    const { gsoSize } = packet;
+    if (gsoSize > 0 && seg.length > gsoSize) {
+      seg.segments = Math.ceil(seg.length / gsoSize);
+      seg.segmentSize = gsoSize;
+    } else {
+      seg.segments = 1;
+      seg.segmentSize = seg.length;
+    }
+    counters.TcpInSegs += seg.segments;
+    counters.TapstackTcpInFrames++;
+    this.dispatch(seg);
+  }
+
+  report(report: IcmpReport): void {
+    icmpReport(this.context, report);
+  }
+
+  /** See settle.ts: due after every batch in which connections were touched. */
+  settle(): void {
+    if (this.context.touchedCount > 0) settle(this.context);
+  }
+
+  /** The link is writable again. */
+  resume(): void {
+    if (this.context.blocked.length > 0) resumeBlocked(this.context);
+  }
+
+  /** Ends everything at once: connections are reset, records forgotten. @param errno what owners are told */
+  close(errno: number = ENOTCONN): void {
+    const tcp = this.context;
+    const all: Connection[] = [];
+    tcp.connections.forEach((c) => {
+      all.push(c);
+    });
+    for (const c of all) abort(c, errno);
+    tcp.synRecords.forEach(dropSynRecord);
+    tcp.timeWaits.forEach(endTimeWait);
+    tcp.touchedCount = 0;
+    tcp.blocked.length = 0;
+  }
+
+  private verify(packet: RxPacket): boolean {
+    const { ip, memory } = this.context;
+    const pseudo = ip.pseudoSum(packet.src, packet.dst, PROTO_TCP, packet.l4Length);
+    return verifies(memory, packet.l4, packet.l4Length, pseudo);
+  }
+
+  private dispatch(seg: Segment): void {
+    const tcp = this.context;
+    const value = tcp.tuples.find(seg.dst, seg.dstPort, seg.src, seg.srcPort);
+    if (value < 0) {
+      this.unknown(seg, false, 0);
+      return;
+    }
+    const kind = value & 3;
+    if (kind === KIND_CONNECTION) connectionInput(tcp.connections.get(value >>> 2), seg);
+    else if (kind === KIND_SYN) {
+      const c = synRecordInput(tcp.synRecords.get(value >>> 2), seg);
+      if (c !== null) connectionInput(c, seg);
+    } else this.timeWaitInput(tcp.timeWaits.get(value >>> 2), seg);
+  }
+
+  /** No connection: a listener's, or nobody's. */
+  private unknown(seg: Segment, reuse: boolean, above: number): void {
+    const tcp = this.context;
+    const hash = tcp.tuples.hash(seg.dst, seg.dstPort, seg.src, seg.srcPort);
+    const binding = tcp.ports.lookupGroup(seg.dst, seg.dstPort, hash);
+    const owner = binding === null ? null : (binding.owner as TcpPortOwner | null);
+    if (owner !== null && owner.listener !== null) listenInput(owner.listener, seg, reuse, above);
+    else {
+      tcp.counters.TapstackTcpNoPorts++;
+      resetUnknown(tcp, seg);
+    }
+  }
+
+  /** RFC 9293 §3.10.7.4 for TIME-WAIT. */
+  private timeWaitInput(record: TimeWait, seg: Segment): void {
+    const tcp = this.context;
+    // §3.6.1, RFC 1122 §4.2.2.13: a new SYN may take over, with sequence numbers above the old ones
+    if (synMayReuse(seg, record.rcvNxt)) {
+      const above = (record.sndNxt + TIME_WAIT_GAP) | 0;
+      endTimeWait(record);
+      tcp.counters.TcpExtTWRecycled++;
+      this.unknown(seg, true, above);
+      return;
+    }
+    if ((seg.flags & RST) !== 0) {
+      if (seg.seq === record.rcvNxt) endTimeWait(record);
+      return;
+    }
+    // A FIN sent again: our ACK was lost. Acknowledge, and wait 2 MSL from here.
+    if ((seg.flags & FIN) !== 0) restartTimeWait(record);
+    if (seg.length > 0 || (seg.flags & (SYN | FIN)) !== 0 || seg.seq !== record.rcvNxt)
+      sendBare(
+        tcp,
+        record.localAddr,
+        record.localPort,
+        record.remoteAddr,
+        record.remotePort,
+        record.sndNxt,
+        record.rcvNxt,
+        ACK,
+        record.window,
+        record.ttl,
+        record.tos,
+      );
+  }
+}
