@@ -12,6 +12,8 @@ export const EBUSY = 16;
 export const ENODEV = 19;
 export const EINVAL = 22;
 export const EPIPE = 32;
+export const ENONET = 64;
+export const EPROTO = 71;
 export const ENOPROTOOPT = 92;
 export const EPROTONOSUPPORT = 93;
 export const EOPNOTSUPP = 95;
@@ -48,6 +50,8 @@ const NAMES = new Map<number, readonly [code: string, sentence: string]>([
   [ENODEV, ["ENODEV", "no such device"]],
   [EINVAL, ["EINVAL", "invalid argument"]],
   [EPIPE, ["EPIPE", "the sending side is shut down"]],
+  [ENONET, ["ENONET", "the host is isolated"]],
+  [EPROTO, ["EPROTO", "protocol error: a router found fault with a header of ours"]],
   [ENOPROTOOPT, ["ENOPROTOOPT", "no such option at this level"]],
   [EPROTONOSUPPORT, ["EPROTONOSUPPORT", "protocol not supported"]],
   [EOPNOTSUPP, ["EOPNOTSUPP", "not supported on this kind of socket"]],

@@ -1,0 +1,407 @@
+import { CHUNK_SHIFT, ChunkPool } from "./base/chunks.js";
+import { Config, type Setting, type SettingValue } from "./base/config.js";
+import { EBADF, EINVAL, SystemError } from "./base/errors.js";
+import { Memory } from "./base/memory.js";
+import { Icmp } from "./icmp/icmp.js";
+import { ICMP_SETTINGS } from "./icmp/settings.js";
+import { Ipv4 } from "./ip/ipv4.js";
+import { IP_SETTINGS } from "./ip/settings.js";
+import { PROTO_TCP, PROTO_UDP } from "./ip/transport.js";
+import type { Link, LinkHost } from "./link/link.js";
+import { loopbackLink } from "./link/loopback.js";
+import type { ConflictDetection } from "./neighbour/conflict.js";
+import { NEIGHBOUR_SETTINGS } from "./neighbour/settings.js";
+import { NetifCounters } from "./netif/counters.js";
+import type { Environment } from "./netif/environment.js";
+import { Netif } from "./netif/netif.js";
+import { type Clock, RealClock } from "./platform/clock.js";
+import { type Random, SystemRandom } from "./platform/random.js";
+import { StackTime } from "./platform/time.js";
+import { TimerWheel } from "./platform/timer-wheel.js";
+import { PortSpace } from "./ports/port-space.js";
+import { PORT_SETTINGS, PortRange } from "./ports/settings.js";
+import { TupleTable } from "./ports/tuple-table.js";
+import type { SocketEntry } from "./socket/entries.js";
+import { Sockets } from "./socket/sockets.js";
+import type { Socket, SocketType } from "./socket/types.js";
+import { TCP_SETTINGS, TcpSettings } from "./tcp/settings.js";
+import { Tcp } from "./tcp/tcp.js";
+import { UDP_SETTINGS } from "./udp/settings.js";
+import { Udp } from "./udp/udp.js";
+import { ANY, LOOPBACK, type Prefix, parseAddr, parseMac, parsePrefix } from "./wire/address.js";
+import { macHigh, macLow } from "./wire/ethernet.js";
+
+const MIB = 1024 * 1024;
+/** Most of it is never touched, and so costs nothing. */
+const DEFAULT_MEMORY = 256 * MIB;
+/** Times in one batch that sockets are told of what telling them brought about. */
+const MOST_ROUNDS = 8;
+const LEAST_MEMORY = 4 * MIB;
+
+/** Every setting there is, in one table: `stack.sysctl` and the docs are made from it. */
+export const SETTINGS: readonly Setting[] = [
+  ...IP_SETTINGS,
+  ...NEIGHBOUR_SETTINGS,
+  ...ICMP_SETTINGS,
+  ...PORT_SETTINGS,
+  ...UDP_SETTINGS,
+  ...TCP_SETTINGS,
+];
+
+export interface StackOptions {
+  /** Default: the host's. A VirtualClock makes everything deterministic. */
+  clock?: Clock;
+  /** Default: the host's cryptographic generator. */
+  random?: Random;
+  /** Settings by sysctl name: `{ "net.ipv4.ip_local_port_range": "40000 40999" }`. */
+  config?: Readonly<Record<string, SettingValue>>;
+  /** Bytes of the stack's memory, 4 MiB to 2 GiB; three quarters are payload buffers. Default 256 MiB. */
+  memory?: number;
+  /** The part of the ephemeral port range that is this stack's, where several share one address. */
+  portSlice?: { index: number; count: number };
+}
+
+export interface AttachOptions {
+  /** Our address on the link, with its prefix: `10.77.0.2/24`; several: the first is preferred. */
+  address: string | readonly string[];
+  /** The default route's next hop. */
+  gateway?: string;
+  /** Our MAC address on an "ethernet" link; default: what the link suggests, else a random local one. */
+  mac?: string;
+  /** Neighbours known beforehand, address to MAC; they are never asked for. */
+  neighbours?: Readonly<Record<string, string>>;
+  /** How we make sure that the address is free (RFC 5227). Default "fast": one probe, 200 ms. */
+  conflictDetection?: ConflictDetection;
+}
+
+/** A link in use. */
+export interface Attachment {
+  readonly name: string;
+  /** Called once when the link is gone for good; sockets see ENETDOWN. */
+  onDown: ((error: SystemError) => void) | null;
+  /** Takes the link off the stack and closes it. */
+  detach(): Promise<void>;
+}
+
+class Attached implements Attachment {
+  readonly netif: Netif;
+  readonly name: string;
+  onDown: ((error: SystemError) => void) | null = null;
+  private readonly stack: Stack;
+
+  constructor(stack: Stack, netif: Netif) {
+    this.stack = stack;
+    this.netif = netif;
+    this.name = netif.name;
+  }
+
+  detach(): Promise<void> {
+    return this.stack.detach(this);
+  }
+}
+
+/** A whole TCP/IP stack: its memory, its layers, the links attached to it. Any number can live in a process. */
+export class Stack {
+  readonly clock: Clock;
+  readonly config: Config;
+  readonly memory: Memory;
+  readonly pool: ChunkPool;
+  readonly wheel: TimerWheel;
+  readonly ip: Ipv4;
+  readonly icmp: Icmp;
+  readonly udp: Udp;
+  readonly tcp: Tcp;
+  private readonly time: StackTime;
+  private readonly random: Random;
+  private readonly env: Environment;
+  private readonly linkCounters = new NetifCounters();
+  private readonly opened: Sockets;
+  private readonly attached: Attached[] = [];
+  private lastIndex = 0;
+  /** Inside a batch, a timer or a turn: what is to be sent goes out at its end. */
+  private busy = false;
+  private scheduled = false;
+  private closed = false;
+  private readonly turn = (): void => {
+    this.scheduled = false;
+    if (!this.busy && !this.closed) this.finish();
+  };
+
+  constructor(options: StackOptions = {}) {
+    const bytes = options.memory ?? DEFAULT_MEMORY;
+    if (!(bytes >= LEAST_MEMORY))
+      throw new SystemError(EINVAL, "createStack", {
+        sentence: `a memory of ${bytes} bytes is too small; give at least ${LEAST_MEMORY}`,
+      });
+    this.clock = options.clock ?? new RealClock();
+    this.random = options.random ?? new SystemRandom();
+    this.config = new Config(SETTINGS, options.config);
+    this.memory = new Memory(bytes);
+    this.pool = new ChunkPool(this.memory, ((bytes / 4) * 3) >> CHUNK_SHIFT);
+    this.time = new StackTime(this.clock);
+    this.wheel = new TimerWheel(this.clock, () => this.timersDue());
+    const { config, memory, pool, time, wheel, random } = this;
+    this.env = { memory, pool, time, wheel, random, config };
+    const ip = new Ipv4(this.env);
+    this.ip = ip;
+    this.icmp = new Icmp(this.env, ip);
+    const range = new PortRange(config, options.portSlice);
+    const mayBind = (addr: number): boolean => ip.isLocal(addr) || ip.isBroadcast(addr) || ip.isMulticast(addr);
+    const udpPorts = new PortSpace({ rules: "udp", random, range, mayBind });
+    const ports = new PortSpace({ rules: "tcp", random, range, mayBind: (addr) => ip.isLocal(addr) });
+    this.udp = new Udp(this.env, ip, this.icmp, udpPorts);
+    const tuples = new TupleTable(random);
+    const settings = new TcpSettings(config);
+    this.tcp = new Tcp({ memory, pool, ip, time, wheel, random, ports, tuples, settings }, () => this.schedule());
+    ip.register(PROTO_UDP, this.udp);
+    ip.register(PROTO_TCP, this.tcp);
+    const enter = (): void => this.enter();
+    this.opened = new Sockets(this.env, ip, this.icmp, this.udp, this.tcp, enter, () => this.schedule());
+    const lo = this.open(loopbackLink({ bytes: Math.min(8 * 65536, bytes >> 4) }), undefined, true);
+    ip.addAddress(lo.netif, { addr: LOOPBACK, length: 8 });
+  }
+
+  /** A socket. Throws EBADF on a closed stack. */
+  socket(type: SocketType): Socket {
+    if (this.closed) throw new SystemError(EBADF, "socket", { sentence: "the stack is closed" });
+    return this.opened.create(type);
+  }
+
+  /**
+   * Puts a link to use: opens it, makes sure that the address is free, takes it and announces it. Rejects with EINVAL
+   * (an address or option that is none), EADDRINUSE (somebody on the link has the address), and what the link throws;
+   * the link is then closed.
+   */
+  async attach(link: Link, options: AttachOptions): Promise<Attachment> {
+    const plan = checkAttach(link, options);
+    this.enter();
+    const attached = this.open(link, plan.mac, false);
+    const { netif } = attached;
+    try {
+      for (const prefix of plan.addresses) {
+        await this.claim(netif, prefix.addr, options.conflictDetection ?? "fast");
+        this.enter();
+        this.ip.addAddress(netif, prefix);
+        this.ip.neighbours.conflicts.announce(netif, prefix.addr);
+      }
+      for (const [addr, mac] of plan.neighbours)
+        this.ip.neighbours.setPermanent(netif, addr, macHigh(mac), macLow(mac));
+      if (plan.gateway !== null) this.ip.addRoute({ addr: ANY, length: 0 }, plan.gateway, netif);
+    } catch (error) {
+      await this.detach(attached);
+      throw error;
+    }
+    return attached;
+  }
+
+  /** Reads a setting as text, or sets it; Linux's names. Throws ENOENT, EINVAL. */
+  sysctl(name: string, value?: SettingValue): string {
+    this.enter();
+    if (value !== undefined) this.config.set(name, value);
+    return this.config.format(name);
+  }
+
+  /** Every socket, connection and TIME-WAIT record, in no order. */
+  sockets(): readonly SocketEntry[] {
+    return this.opened.entries();
+  }
+
+  /** Every counter, under nstat's names; links' own included. */
+  counters(): Readonly<Record<string, number>> {
+    const { ip, icmp, udp, tcp } = this;
+    const all: Record<string, number> = {};
+    const groups = [
+      this.linkCounters,
+      ip.neighbours.counters,
+      ip.counters,
+      icmp.counters,
+      udp.counters,
+      tcp.context.counters,
+    ];
+    for (const group of groups) Object.assign(all, group);
+    for (const { netif } of this.attached)
+      for (const [name, value] of Object.entries(netif.link.counters?.() ?? {})) all[name] = (all[name] ?? 0) + value;
+    return all;
+  }
+
+  /** Bytes in the stack's own memory, for good: reads and writes through them make no garbage. Throws ENOMEM. */
+  alloc(bytes: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, this.memory.reserve(bytes), bytes);
+  }
+
+  /** Interfaces, loopback first. */
+  get netifs(): readonly Netif[] {
+    return this.ip.netifs;
+  }
+
+  /** Ends everything: sockets are closed with resets, links are closed, no timer is left. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.time.refresh();
+    this.busy = true;
+    this.opened.close();
+    this.tcp.close();
+    for (const { netif } of this.attached) netif.flush();
+    this.closed = true;
+    await Promise.all(this.attached.splice(0).map((a) => this.release(a)));
+    this.icmp.close();
+    this.ip.close();
+    this.wheel.close();
+  }
+
+  /** See {@link Attachment.detach}. */
+  async detach(attached: Attachment): Promise<void> {
+    const index = this.attached.indexOf(attached as Attached);
+    if (index < 0) return;
+    this.attached.splice(index, 1);
+    await this.release(attached as Attached);
+  }
+
+  private async release({ netif }: Attached): Promise<void> {
+    if (this.ip.netifs.includes(netif)) this.ip.detach(netif);
+    await netif.close();
+  }
+
+  private open(link: Link, mac: Uint8Array | undefined, loopback: boolean): Attached {
+    const netif = new Netif(this.env, link, ++this.lastIndex, this.linkCounters, mac, loopback);
+    const attached = new Attached(this, netif);
+    netif.onPending = () => this.schedule();
+    netif.open(this.hostFor(attached));
+    this.ip.attach(netif);
+    this.attached.push(attached);
+    return attached;
+  }
+
+  private hostFor(attached: Attached): LinkHost {
+    const { memory, pool, clock, random } = this;
+    const { netif } = attached;
+    return {
+      memory,
+      pool,
+      clock,
+      random,
+      offload: true,
+      receive: (rows, count) => this.receive(netif, rows, count),
+      writable: () => this.writable(netif),
+      down: (error) => this.linkDown(attached, error),
+    };
+  }
+
+  /** A batch from a link: the whole way up, then the answers' whole way down. */
+  private receive(netif: Netif, rows: Int32Array, count: number): void {
+    if (this.closed) return;
+    this.time.refresh();
+    this.busy = true;
+    try {
+      netif.receive(rows, count);
+      this.wheel.advanceTo(this.time.ms);
+    } finally {
+      this.finish();
+    }
+  }
+
+  private timersDue(): void {
+    if (this.closed) return;
+    this.time.refresh();
+    this.busy = true;
+    try {
+      this.wheel.advanceTo(this.time.ms);
+    } finally {
+      this.finish();
+    }
+  }
+
+  private writable(netif: Netif): void {
+    if (this.closed) return;
+    this.time.refresh();
+    this.busy = true;
+    netif.flush();
+    this.tcp.resume();
+    this.udp.resume();
+    this.finish();
+  }
+
+  /** The end of a batch: sockets are told, connections settle, everything goes out. */
+  private finish(): void {
+    this.busy = true;
+    const { ready } = this.opened;
+    let rounds = 0;
+    do {
+      ready.dispatch();
+      this.tcp.settle();
+    } while (ready.pending && ++rounds < MOST_ROUNDS);
+    const { attached } = this;
+    for (let i = 0; i < attached.length; i++) (attached[i] as Attached).netif.flush();
+    this.busy = false;
+    // Somebody who is ready again each time he is told gets his turns, but not this one for ever.
+    if (ready.pending) this.schedule();
+  }
+
+  /** The application calls, or is about to: outside a batch the clock is read once a turn. */
+  private enter(): void {
+    if (this.busy || this.scheduled) return;
+    this.time.refresh();
+    this.schedule();
+  }
+
+  /** Something is to be done at the end of this batch, or, outside one, of this turn. */
+  private schedule(): void {
+    if (this.busy || this.scheduled || this.closed) return;
+    this.scheduled = true;
+    this.clock.defer(this.turn);
+  }
+
+  private linkDown(attached: Attached, error: SystemError): void {
+    attached.netif.down();
+    this.ip.changed();
+    attached.onDown?.(error);
+  }
+
+  private claim(netif: Netif, addr: number, mode: ConflictDetection): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.ip.neighbours.conflicts.claim(netif, addr, mode, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+}
+
+interface AttachPlan {
+  readonly addresses: readonly Prefix[];
+  readonly gateway: number | null;
+  readonly mac: Uint8Array | undefined;
+  readonly neighbours: readonly (readonly [number, Uint8Array])[];
+}
+
+function refuse(sentence: string): SystemError {
+  return new SystemError(EINVAL, "attach", { sentence });
+}
+
+/** Reads the options before anything is made. */
+function checkAttach(link: Link, options: AttachOptions): AttachPlan {
+  const texts = typeof options.address === "string" ? [options.address] : options.address;
+  const addresses = texts.map((text) => {
+    const prefix = parsePrefix(text);
+    if (prefix === null) throw refuse(`${text} is not an address with a prefix length, such as 10.77.0.2/24`);
+    return prefix;
+  });
+  const gateway = options.gateway === undefined ? null : parseAddr(options.gateway);
+  if (options.gateway !== undefined && gateway === null)
+    throw refuse(`gateway ${options.gateway} is not an IPv4 address`);
+  const mac = options.mac === undefined ? undefined : parseMac(options.mac);
+  if (mac === null) throw refuse(`${options.mac} is not a MAC address such as 02:77:00:00:00:02`);
+  if (mac !== undefined && ((mac[0] as number) & 1) !== 0)
+    throw refuse(`${options.mac} is a group address; a station's has an even first byte`);
+  if (link.layer === "ip" && mac !== undefined) throw refuse("an ip link has no MAC address");
+  const neighbours = Object.entries(options.neighbours ?? {}).map(([address, text]) => {
+    const addr = parseAddr(address);
+    const bytes = parseMac(text);
+    if (addr === null || bytes === null)
+      throw refuse(`neighbour ${address} at ${text}: give an IPv4 and a MAC address`);
+    return [addr, bytes] as const;
+  });
+  return { addresses, gateway, mac, neighbours };
+}
+
+/** A new stack, with 127.0.0.1 on its loopback and no other link. Throws EINVAL, ENOENT (a setting that is none). */
+export function createStack(options: StackOptions = {}): Stack {
+  return new Stack(options);
+}
