@@ -4,6 +4,7 @@ import { EBADF, EINVAL, SystemError } from "./base/errors.js";
 import { Memory } from "./base/memory.js";
 import { Icmp } from "./icmp/icmp.js";
 import { ICMP_SETTINGS } from "./icmp/settings.js";
+import { type AttachOptions, planAttach } from "./ip/attach-plan.js";
 import { Ipv4 } from "./ip/ipv4.js";
 import { IP_SETTINGS } from "./ip/settings.js";
 import { PROTO_TCP, PROTO_UDP } from "./ip/transport.js";
@@ -28,7 +29,7 @@ import { TCP_SETTINGS, TcpSettings } from "./tcp/settings.js";
 import { Tcp } from "./tcp/tcp.js";
 import { UDP_SETTINGS } from "./udp/settings.js";
 import { Udp } from "./udp/udp.js";
-import { ANY, LOOPBACK, type Prefix, parseAddr, parseMac, parsePrefix } from "./wire/address.js";
+import { ANY, LOOPBACK } from "./wire/address.js";
 import { macHigh, macLow } from "./wire/ethernet.js";
 
 const MIB = 1024 * 1024;
@@ -61,18 +62,7 @@ export interface StackOptions {
   portSlice?: { index: number; count: number };
 }
 
-export interface AttachOptions {
-  /** Our address on the link, with its prefix: `10.77.0.2/24`; several: the first is preferred. */
-  address: string | readonly string[];
-  /** The default route's next hop. */
-  gateway?: string;
-  /** Our MAC address on an "ethernet" link; default: what the link suggests, else a random local one. */
-  mac?: string;
-  /** Neighbours known beforehand, address to MAC; they are never asked for. */
-  neighbours?: Readonly<Record<string, string>>;
-  /** How we make sure that the address is free (RFC 5227). Default "fast": one probe, 200 ms. */
-  conflictDetection?: ConflictDetection;
-}
+export type { AttachOptions };
 
 /** A link in use. */
 export interface Attachment {
@@ -173,7 +163,7 @@ export class Stack {
    * the link is then closed.
    */
   async attach(link: Link, options: AttachOptions): Promise<Attachment> {
-    const plan = checkAttach(link, options);
+    const plan = planAttach(link, options);
     this.enter();
     const attached = this.open(link, plan.mac, false);
     const { netif } = attached;
@@ -362,43 +352,6 @@ export class Stack {
       this.ip.neighbours.conflicts.claim(netif, addr, mode, (error) => (error === null ? resolve() : reject(error)));
     });
   }
-}
-
-interface AttachPlan {
-  readonly addresses: readonly Prefix[];
-  readonly gateway: number | null;
-  readonly mac: Uint8Array | undefined;
-  readonly neighbours: readonly (readonly [number, Uint8Array])[];
-}
-
-function refuse(sentence: string): SystemError {
-  return new SystemError(EINVAL, "attach", { sentence });
-}
-
-/** Reads the options before anything is made. */
-function checkAttach(link: Link, options: AttachOptions): AttachPlan {
-  const texts = typeof options.address === "string" ? [options.address] : options.address;
-  const addresses = texts.map((text) => {
-    const prefix = parsePrefix(text);
-    if (prefix === null) throw refuse(`${text} is not an address with a prefix length, such as 10.77.0.2/24`);
-    return prefix;
-  });
-  const gateway = options.gateway === undefined ? null : parseAddr(options.gateway);
-  if (options.gateway !== undefined && gateway === null)
-    throw refuse(`gateway ${options.gateway} is not an IPv4 address`);
-  const mac = options.mac === undefined ? undefined : parseMac(options.mac);
-  if (mac === null) throw refuse(`${options.mac} is not a MAC address such as 02:77:00:00:00:02`);
-  if (mac !== undefined && ((mac[0] as number) & 1) !== 0)
-    throw refuse(`${options.mac} is a group address; a station's has an even first byte`);
-  if (link.layer === "ip" && mac !== undefined) throw refuse("an ip link has no MAC address");
-  const neighbours = Object.entries(options.neighbours ?? {}).map(([address, text]) => {
-    const addr = parseAddr(address);
-    const bytes = parseMac(text);
-    if (addr === null || bytes === null)
-      throw refuse(`neighbour ${address} at ${text}: give an IPv4 and a MAC address`);
-    return [addr, bytes] as const;
-  });
-  return { addresses, gateway, mac, neighbours };
 }
 
 /** A new stack, with 127.0.0.1 on its loopback and no other link. Throws EINVAL, ENOENT (a setting that is none). */

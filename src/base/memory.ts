@@ -11,6 +11,8 @@ const PAGE = 65536;
 const ALIGN = 64;
 /** Up to here a loop is faster than making a view, and allocates nothing (measured: they meet at about 250 bytes). */
 const LOOP_COPY = 256;
+/** Up to here a loop over bytes is the fastest copy between an application's array and the memory. */
+const SMALL_COPY = 16;
 
 let compiled: WebAssembly.Module | null = null;
 
@@ -43,6 +45,10 @@ export class Memory {
   readonly i32: Int32Array;
   readonly dv: DataView;
   private readonly kernels: Kernels;
+  /** The arrays last seen to lie in this memory, and not to. */
+  private inside: Uint8Array | null = null;
+  private insideAt = 0;
+  private outside: Uint8Array | null = null;
   private top = ALIGN;
   private readonly released = new Map<number, number[]>();
 
@@ -124,20 +130,33 @@ export class Memory {
 
   /** Copies `length` bytes of `source` from `start` into the memory at `to`. */
   write(to: number, source: Uint8Array, start: number, length: number): void {
-    if (length <= 64) {
+    if (length > SMALL_COPY && this.within(source)) this.copy(to, this.insideAt + start, length);
+    else if (length <= 64) {
       const u8 = this.u8;
       for (let i = 0; i < length; i++) u8[to + i] = source[start + i] as number;
-    } else if (source.buffer === this.buffer) this.copy(to, source.byteOffset + start, length);
-    else if (start === 0 && length === source.length) this.u8.set(source, to);
+    } else if (start === 0 && length === source.length) this.u8.set(source, to);
     else this.u8.set(source.subarray(start, start + length), to);
   }
 
   /** Copies [from, from+length) out into `target` at `start`. */
   read(from: number, target: Uint8Array, start: number, length: number): void {
-    if (length <= 64) {
+    if (length > SMALL_COPY && this.within(target)) this.copy(this.insideAt + start, from, length);
+    else if (length <= 64) {
       const u8 = this.u8;
       for (let i = 0; i < length; i++) target[start + i] = u8[from + i] as number;
-    } else if (target.buffer === this.buffer) this.copy(target.byteOffset + start, from, length);
-    else target.set(this.u8.subarray(from, from + length), start);
+    } else target.set(this.u8.subarray(from, from + length), start);
+  }
+
+  /** Whether `array` lies in this memory; at `insideAt`, then. Asking an array for its buffer costs more than a small copy. */
+  private within(array: Uint8Array): boolean {
+    if (array === this.inside) return true;
+    if (array === this.outside) return false;
+    if (array.buffer !== this.buffer) {
+      this.outside = array;
+      return false;
+    }
+    this.inside = array;
+    this.insideAt = array.byteOffset;
+    return true;
   }
 }

@@ -1,6 +1,6 @@
 import type { Environment } from "../netif/environment.js";
 import { type RxPacket, TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
-import { isLoopback, LIMITED_BROADCAST } from "../wire/address.js";
+import { type Addr, isLoopback, LIMITED_BROADCAST } from "../wire/address.js";
 import { fold } from "../wire/checksum.js";
 import { CODE_PROTOCOL, ICMP_PARAMETER_PROBLEM, ICMP_UNREACHABLE } from "../wire/icmp.js";
 import { checkOptions, headerSum, IPV4_HEADER, IPV4_MF, IPV4_OFFSET_MASK } from "../wire/ipv4.js";
@@ -9,6 +9,16 @@ import type { Groups } from "./groups.js";
 import { type LocalAddresses, NOT_OURS, OUR_BROADCAST, OUR_HOST } from "./local-addresses.js";
 import type { Reassembly } from "./reassembly.js";
 import { PROTO_ICMP, PROTO_IGMP, PROTO_TCP, PROTO_UDP, type Transport } from "./transport.js";
+
+// A constant of this module is folded into the code; one that is imported is loaded and checked at every use.
+const HEADER = IPV4_HEADER;
+const FRAGMENT = IPV4_MF | IPV4_OFFSET_MASK;
+const TCP = PROTO_TCP;
+const HOST = TO_HOST;
+const HOST_KIND = OUR_HOST;
+const NOT_KIND = NOT_OURS;
+/** Version 4, 5 words. */
+const USUAL = 0x45;
 
 /** Sends ICMP errors about received packets; registered by `icmp`, which applies the rules of when not to. */
 export interface ErrorSender {
@@ -51,14 +61,13 @@ export class IpInput {
     return this.transports[protocol] ?? null;
   }
 
-  /** `packet.ip` up to `packet.frameEnd`: what came behind the link header. */
-  input(packet: RxPacket): void {
+  /** [ip, end): what came behind the link header. */
+  input(packet: RxPacket, ip: number, end: number): void {
     const { dv, counters } = this;
-    const { ip } = packet;
-    const available = packet.frameEnd - ip;
+    const available = end - ip;
     counters.IpInReceives++;
     counters.IpExtInOctets += available;
-    if (available < IPV4_HEADER) {
+    if (available < HEADER) {
       counters.IpExtInTruncatedPkts++;
       return;
     }
@@ -69,41 +78,74 @@ export class IpInput {
     const dst = dv.getInt32(ip + 16);
     const headerLength = (first >>> 22) & 0x3c;
     const total = first & 0xffff;
-    // RFC 1122 §3.2.1.1: silently discard what is not version 4. RFC 791 §3.1: a header has at least 5 words.
-    if (first >>> 28 !== 4 || headerLength < IPV4_HEADER || total < headerLength) {
-      counters.IpInHdrErrors++;
-      return;
-    }
-    if (available < total) {
-      counters.IpExtInTruncatedPkts++;
-      return;
-    }
-    // RFC 1122 §3.2.1.2: silently discard what has a bad checksum.
     let sum = (first >>> 16) + total + (second >>> 16) + (second & 0xffff) + (third >>> 16) + (third & 0xffff);
     sum += (src >>> 16) + (src & 0xffff) + (dst >>> 16) + (dst & 0xffff);
-    if (headerLength > IPV4_HEADER) sum += this.optionsSum(ip, headerLength);
-    if (fold(sum) !== 0xffff) {
-      counters.IpExtInCsumErrors++;
-      counters.IpInHdrErrors++;
-      return;
-    }
+    // One test for what nearly every packet passes; what fails it is looked at in order.
+    const usual = first >>> 24 === USUAL && fold(sum) === 0xffff && total >= HEADER && available >= total;
+    if (!usual && !this.validate(ip, first, sum, available)) return;
+    const protocol = (third >>> 16) & 0xff;
+    packet.ip = ip;
     packet.ipHeaderLength = headerLength;
     packet.ipLength = total;
     packet.src = src;
     packet.dst = dst;
-    packet.protocol = (third >>> 16) & 0xff;
+    packet.protocol = protocol;
     packet.ttl = third >>> 24;
     packet.tos = (first >>> 16) & 0xff;
     packet.l4 = ip + headerLength;
     packet.l4Length = total - headerLength;
     // What follows the packet is padding of the link.
     packet.frameEnd = ip + total;
-    if (!this.addressed(packet)) return;
-    if (headerLength > IPV4_HEADER && !this.acceptsOptions(packet)) return;
-    if ((second & (IPV4_MF | IPV4_OFFSET_MASK)) !== 0) {
-      if (!this.reassembly.input(packet)) return;
+    packet.to = HOST;
+    if (!this.isPlain(packet, src, dst) && !this.addressed(packet)) return;
+    if (!usual && headerLength > HEADER && !this.acceptsOptions(packet)) return;
+    if ((second & FRAGMENT) !== 0) this.fragment(packet);
+    else if (protocol === TCP && this.tcp !== null) {
+      counters.IpInDelivers++;
+      this.tcp.input(packet);
+    } else this.deliver(packet);
+  }
+
+  /** Whether a packet is from a host that is not us to an address of ours, and nothing about that is odd. */
+  private isPlain(packet: RxPacket, src: Addr, dst: Addr): boolean {
+    const high = src >>> 24;
+    return (
+      this.local.kindOf(dst) === HOST_KIND &&
+      this.local.kindOf(src) === NOT_KIND &&
+      !packet.linkMulticast &&
+      dst >>> 24 !== 127 &&
+      high !== 0 &&
+      high !== 127 &&
+      high < 224
+    );
+  }
+
+  /** A header that is not of the usual 5 words, or not right: counts what is wrong. True: nothing. */
+  private validate(ip: number, first: number, sum: number, available: number): boolean {
+    const { counters } = this;
+    const headerLength = (first >>> 22) & 0x3c;
+    const total = first & 0xffff;
+    // RFC 1122 §3.2.1.1: silently discard what is not version 4. RFC 791 §3.1: a header has at least 5 words.
+    if (first >>> 28 !== 4 || headerLength < HEADER || total < headerLength) {
+      counters.IpInHdrErrors++;
+      return false;
     }
+    if (available < total) {
+      counters.IpExtInTruncatedPkts++;
+      return false;
+    }
+    // RFC 1122 §3.2.1.2: silently discard what has a bad checksum.
+    if (fold(sum + headerSum(this.dv, ip + HEADER, headerLength - HEADER)) === 0xffff) return true;
+    counters.IpExtInCsumErrors++;
+    counters.IpInHdrErrors++;
+    return false;
+  }
+
+  private fragment(packet: RxPacket): void {
+    if (!this.reassembly.input(packet)) return;
+    packet.reassembled = true;
     this.deliver(packet);
+    packet.reassembled = false;
   }
 
   /** Hands a whole packet to its protocol. */
@@ -126,10 +168,6 @@ export class IpInput {
     }
     counters.IpInDelivers++;
     transport.input(packet);
-  }
-
-  private optionsSum(ip: number, headerLength: number): number {
-    return headerSum(this.dv, ip + IPV4_HEADER, headerLength - IPV4_HEADER);
   }
 
   /** Whether source and destination are possible and the packet is to us; says so in `packet.to`. */

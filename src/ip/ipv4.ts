@@ -225,8 +225,8 @@ export class Ipv4 implements NetifClient, NeighbourClient {
     this.routes.invalidate();
   }
 
-  ipInput(packet: RxPacket): void {
-    this.receiver.input(packet);
+  ipInput(packet: RxPacket, ip: number, end: number): void {
+    this.receiver.input(packet, ip, end);
   }
 
   arpInput(netif: Netif, frame: number, at: number, end: number): void {

@@ -3,7 +3,7 @@ import { completeChecksum } from "../link/gso.js";
 import { NUD_CONNECTED, NUD_VALID } from "../neighbour/neighbour.js";
 import type { NeighbourTable } from "../neighbour/table.js";
 import type { Environment } from "../netif/environment.js";
-import { TO_BROADCAST, TO_MULTICAST } from "../netif/packet.js";
+import { TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
 import type { Addr } from "../wire/address.js";
 import { complement, fold, pseudoSum4 } from "../wire/checksum.js";
 import { ETH_HEADER, ETHERTYPE_IPV4, writeEthernet } from "../wire/ethernet.js";
@@ -13,8 +13,19 @@ import { PacketIds } from "./packet-id.js";
 import type { Route } from "./route.js";
 import { PROTO_TCP, PROTO_UDP } from "./transport.js";
 
+// A constant of this module is folded into the code; one that is imported is loaded and checked at every use.
+const HEADER = IPV4_HEADER;
+const LONGEST = IPV4_MAX;
+const DF = IPV4_DF;
+const CONNECTED = NUD_CONNECTED;
+const LINK_HEADER = ETH_HEADER;
+const TYPE = ETHERTYPE_IPV4;
+const TCP = PROTO_TCP;
+const UDP = PROTO_UDP;
+const HOST = TO_HOST;
+
 /** What every frame begins with room for, whatever its link: so all headers stand aligned alike. */
-const HEADROOM = ETH_HEADER + IPV4_HEADER;
+const HEADROOM = LINK_HEADER + HEADER;
 /** Words of an IP header with the Router Alert option. */
 const ALERT_WORDS = 6;
 
@@ -34,11 +45,11 @@ export class IpOutput {
     this.counters = counters;
     this.neighbours = neighbours;
     this.ids = new PacketIds(env.random);
-    this.linear = env.memory.reserve(IPV4_MAX + 1);
+    this.linear = env.memory.reserve(LONGEST + 1);
   }
 
   close(): void {
-    this.env.memory.release(this.linear, IPV4_MAX + 1);
+    this.env.memory.release(this.linear, LONGEST + 1);
   }
 
   /** See {@link Ipv4.begin}. */
@@ -76,19 +87,19 @@ export class IpOutput {
     tos: number,
     df: number,
   ): number {
-    const total = IPV4_HEADER + inline + payload;
-    const whole = gso === 0 ? total : IPV4_HEADER + l4HeaderLength + (gso & 0xffff);
+    const total = HEADER + inline + payload;
+    const whole = gso === 0 ? total : HEADER + l4HeaderLength + (gso & 0xffff);
     const { counters } = this;
     counters.IpOutRequests++;
     counters.IpExtOutOctets += total;
-    if (route.kind !== 0) this.countGroup(route.kind, total);
+    if (route.kind !== HOST) this.countGroup(route.kind, total);
     // RFC 1191 §3: what must not be fragmented and does not fit is the sender's problem.
     const mayFragment = df === 0 || route.mtuLocked;
-    if (total > IPV4_MAX || (whole > route.mtu && (gso !== 0 || !mayFragment))) return this.tooLong();
-    this.writeHeader(route, l4 - IPV4_HEADER, total, protocol, src, ttl, tos, mayFragment, gso);
-    const csum = csumOffset < 0 ? 0 : this.seed(l4, total - IPV4_HEADER, protocol, src, route.dst, csumOffset);
-    if (whole > route.mtu) return this.fragment(route, l4 - IPV4_HEADER, inline, total, csum);
-    return this.send(route, l4 - IPV4_HEADER, IPV4_HEADER + inline, total, gso, csum, IPV4_HEADER + l4HeaderLength);
+    if (total > LONGEST || (whole > route.mtu && (gso !== 0 || !mayFragment))) return this.tooLong();
+    this.writeHeader(route, l4 - HEADER, total, protocol, src, ttl, tos, mayFragment, gso);
+    const csum = csumOffset < 0 ? 0 : this.seed(l4, total - HEADER, protocol, src, route.dst, csumOffset);
+    if (whole > route.mtu) return this.fragment(route, l4 - HEADER, inline, total, csum);
+    return this.send(route, l4 - HEADER, HEADER + inline, total, gso, csum, HEADER + l4HeaderLength);
   }
 
   private writeHeader(
@@ -105,7 +116,7 @@ export class IpOutput {
     const { dv } = this;
     // RFC 6864 §4.1: the identification of an atomic datagram means nothing.
     const segments = gso === 0 ? 1 : Math.ceil(total / (gso & 0xffff));
-    const second = mayFragment ? this.ids.next(src, route.dst, protocol, segments) << 16 : IPV4_DF;
+    const second = mayFragment ? this.ids.next(src, route.dst, protocol, segments) << 16 : DF;
     const third = (ttl << 8) | protocol;
     let sum = route.headerSum + tos + total + (second >>> 16) + (second & 0xffff) + third;
     if (src !== route.src) sum += (src >>> 16) + (src & 0xffff) + (~route.src >>> 16) + (~route.src & 0xffff);
@@ -118,9 +129,9 @@ export class IpOutput {
 
   /** Puts into the checksum field what is summed beside the packet itself; returns a TX_CSUM relative to the IP header. */
   private seed(l4: number, length: number, protocol: number, src: Addr, dst: Addr, csumOffset: number): number {
-    const pseudo = protocol === PROTO_TCP || protocol === PROTO_UDP ? pseudoSum4(src, dst, protocol, length) : 0;
+    const pseudo = protocol === TCP || protocol === UDP ? pseudoSum4(src, dst, protocol, length) : 0;
     this.dv.setInt16(l4 + csumOffset, fold(pseudo));
-    return (IPV4_HEADER << 16) | csumOffset;
+    return (HEADER << 16) | csumOffset;
   }
 
   /**
@@ -144,7 +155,7 @@ export class IpOutput {
     tx.commit(ip - headroom, headroom + headLength, headroom + total, gso, start, headroom + headers);
     // Links are asked for TCP's and UDP's checksums only; at offset 2 stands that of ICMP and IGMP.
     if (csum !== 0 && gso === 0 && (!netif.offloadsChecksum || (csum & 0xffff) === 2)) completeChecksum(tx, tx.count - 1);
-    if (headroom !== 0 && !this.address(route, ip - ETH_HEADER)) return this.unresolved(route, ip - ETH_HEADER, gso);
+    if (headroom !== 0 && !this.address(route, ip - LINK_HEADER)) return this.unresolved(route, ip - LINK_HEADER, gso);
     netif.committed(gso);
     return 0;
   }
@@ -153,12 +164,12 @@ export class IpOutput {
   private address(route: Route, frame: number): boolean {
     const { netif } = route;
     if (!route.resolves) {
-      writeEthernet(this.dv, frame, route.macHigh, route.macLow, netif.macHigh, netif.macLow, ETHERTYPE_IPV4);
+      writeEthernet(this.dv, frame, route.macHigh, route.macLow, netif.macHigh, netif.macLow, TYPE);
       return true;
     }
     const { neighbour } = route;
-    if (neighbour === null || (neighbour.state & NUD_CONNECTED) === 0) return false;
-    writeEthernet(this.dv, frame, neighbour.macHigh, neighbour.macLow, netif.macHigh, netif.macLow, ETHERTYPE_IPV4);
+    if (neighbour === null || (neighbour.state & CONNECTED) === 0) return false;
+    writeEthernet(this.dv, frame, neighbour.macHigh, neighbour.macLow, netif.macHigh, netif.macLow, TYPE);
     return true;
   }
 
@@ -175,12 +186,12 @@ export class IpOutput {
       this.counters.IpOutDiscards++;
       return -ENOBUFS;
     }
-    writeEthernet(this.dv, frame, neighbour.macHigh, neighbour.macLow, netif.macHigh, netif.macLow, ETHERTYPE_IPV4);
+    writeEthernet(this.dv, frame, neighbour.macHigh, neighbour.macLow, netif.macHigh, netif.macLow, TYPE);
     if ((neighbour.state & NUD_VALID) === 0) {
       this.neighbours.hold(neighbour, netif.tx);
       return 0;
     }
-    if ((neighbour.state & NUD_CONNECTED) === 0) this.neighbours.used(neighbour);
+    if ((neighbour.state & CONNECTED) === 0) this.neighbours.used(neighbour);
     netif.committed(gso);
     return 0;
   }
@@ -206,16 +217,16 @@ export class IpOutput {
     const { linear, counters } = this;
     const { tx } = route.netif;
     // The whole of it is put in one run, with its checksum complete, and taken back out of the queue.
-    tx.commit(ip, IPV4_HEADER + inline, total, 0, csum, IPV4_HEADER);
+    tx.commit(ip, HEADER + inline, total, 0, csum, HEADER);
     if (csum !== 0) completeChecksum(tx, tx.count - 1);
     tx.copyRow(tx.count - 1, linear);
     tx.truncate(tx.count - 1);
     // Every fragment but the last carries a multiple of 8 bytes.
-    const most = (route.mtu - IPV4_HEADER) & ~7;
-    for (let offset = 0; offset < total - IPV4_HEADER; offset += most) {
-      const length = Math.min(most, total - IPV4_HEADER - offset);
+    const most = (route.mtu - HEADER) & ~7;
+    for (let offset = 0; offset < total - HEADER; offset += most) {
+      const length = Math.min(most, total - HEADER - offset);
       const at = this.begin(route, length);
-      const error = at < 0 ? at : this.sendFragment(route, at, offset, length, offset + length < total - IPV4_HEADER);
+      const error = at < 0 ? at : this.sendFragment(route, at, offset, length, offset + length < total - HEADER);
       if (error < 0) {
         counters.IpFragFails++;
         return error;
@@ -228,14 +239,14 @@ export class IpOutput {
 
   private sendFragment(route: Route, l4: number, offset: number, length: number, more: boolean): number {
     const { dv, linear } = this;
-    const ip = l4 - IPV4_HEADER;
-    this.env.memory.copy(ip, linear, IPV4_HEADER);
-    this.env.memory.copy(l4, linear + IPV4_HEADER + offset, length);
-    dv.setInt16(ip + 2, IPV4_HEADER + length);
+    const ip = l4 - HEADER;
+    this.env.memory.copy(ip, linear, HEADER);
+    this.env.memory.copy(l4, linear + HEADER + offset, length);
+    dv.setInt16(ip + 2, HEADER + length);
     dv.setInt16(ip + 6, (offset >>> 3) | (more ? IPV4_MF : 0));
     dv.setInt16(ip + IPV4_CHECKSUM, 0);
-    dv.setInt16(ip + IPV4_CHECKSUM, complement(headerSum(dv, ip, IPV4_HEADER)));
-    return this.send(route, ip, IPV4_HEADER + length, IPV4_HEADER + length, 0, 0, IPV4_HEADER);
+    dv.setInt16(ip + IPV4_CHECKSUM, complement(headerSum(dv, ip, HEADER)));
+    return this.send(route, ip, HEADER + length, HEADER + length, 0, 0, HEADER);
   }
 
   /**
@@ -244,7 +255,7 @@ export class IpOutput {
    */
   finishAlert(route: Route, l4: number, length: number, protocol: number): number {
     const { dv, counters } = this;
-    const ip = l4 - IPV4_HEADER;
+    const ip = l4 - HEADER;
     const headerLength = 4 * ALERT_WORDS;
     const total = headerLength + length;
     counters.IpOutRequests++;
@@ -252,7 +263,7 @@ export class IpOutput {
     this.countGroup(route.kind, total);
     // RFC 3376 §4: type of service Internetwork Control.
     dv.setInt32(ip, (0x40000000 + (ALERT_WORDS << 24)) | (0xc0 << 16) | total);
-    dv.setInt32(ip + 4, IPV4_DF);
+    dv.setInt32(ip + 4, DF);
     dv.setInt32(ip + 8, (1 << 24) | (protocol << 16));
     dv.setInt32(ip + 12, route.src);
     dv.setInt32(ip + 16, route.dst);

@@ -291,7 +291,6 @@ export class Reassembly {
     packet.ttl = dv.getUint8(ip + 8);
     packet.tos = dv.getUint8(ip + 1);
     packet.to = datagram.to;
-    packet.reassembled = true;
     packet.l4 = ip + datagram.headerLength;
     packet.l4Length = total - datagram.headerLength;
   }
@@ -301,6 +300,7 @@ export class Reassembly {
     const ip = this.lay(datagram, length);
     this.expired ??= new RxPacket(datagram.netif);
     this.expired.netif = datagram.netif;
+    this.expired.reassembled = true;
     this.fill(this.expired, datagram, ip, datagram.headerLength + length);
     this.client.timedOut(this.expired);
   }

@@ -7,6 +7,16 @@ import type { NetifCounters } from "./counters.js";
 import type { Environment } from "./environment.js";
 import { RxPacket } from "./packet.js";
 
+// A constant of this module is folded into the code; one that is imported is loaded and checked at every use.
+const FRAME = RX_FRAME;
+const LENGTH = RX_LENGTH;
+const FLAGS = RX_FLAGS;
+const GSO = RX_GSO;
+const STRIDE = RX_STRIDE;
+const HEADER = ETH_HEADER;
+const IPV4 = ETHERTYPE_IPV4;
+const ARP = ETHERTYPE_ARP;
+
 /** An address of an interface. */
 export interface InterfaceAddress {
   readonly addr: Addr;
@@ -19,8 +29,8 @@ export interface InterfaceAddress {
 
 /** What stands above an interface; registered by the IP layer. */
 export interface NetifClient {
-  /** An IP packet: `packet.ip` is its first byte, `packet.frameEnd` the end of the bytes that came. */
-  ipInput(packet: RxPacket): void;
+  /** An IP packet: [ip, end) of the frame, with its padding. The record holds what the link header said. */
+  ipInput(packet: RxPacket, ip: number, end: number): void;
   /** An ARP packet: [at, end), behind the Ethernet header of the frame. */
   arpInput(netif: Netif, frame: number, at: number, end: number): void;
 }
@@ -112,58 +122,63 @@ export class Netif {
 
   /** The whole of a batch, as LinkHost.receive is given it. */
   receive(rows: Int32Array, count: number): void {
-    for (let i = 0, row = 0; i < count; i++, row += RX_STRIDE)
-      this.input(
-        rows[row + RX_FRAME] as number,
-        rows[row + RX_LENGTH] as number,
-        rows[row + RX_FLAGS] as number,
-        rows[row + RX_GSO] as number,
-      );
+    let octets = 0;
+    for (let i = 0, row = 0; i < count; i++, row += STRIDE) {
+      const length = rows[row + LENGTH] as number;
+      octets += length;
+      this.row(rows[row + FRAME] as number, length, rows[row + FLAGS] as number, rows[row + GSO] as number);
+    }
+    this.count(count, octets);
   }
 
   /**
    * One received row: reads the link header and passes the frame up.
-   * @param frame memory offset; @param flags RX_*; @param gso kind << 16 | size
+   * @param frame memory offset
+   * @param flags RX_*
+   * @param gso kind << 16 | size
    */
   input(frame: number, length: number, flags: number, gso: number): void {
-    const { counters, packet } = this;
-    counters.TapstackInFrames++;
-    counters.TapstackInOctets += length;
-    this.rxFrames++;
-    this.rxBytes += length;
+    this.row(frame, length, flags, gso);
+    this.count(1, length);
+  }
+
+  private row(frame: number, length: number, flags: number, gso: number): void {
+    const { packet } = this;
     packet.frame = frame;
-    packet.frameEnd = frame + length;
     packet.flags = flags;
     packet.gsoSize = gso & 0xffff;
-    packet.reassembled = false;
-    if (this.ethernet) this.ethernetInput(frame, length);
+    if (this.ethernet) this.ethernetInput(frame, frame + length);
     else {
       packet.linkMulticast = false;
-      packet.ip = frame;
-      this.client.ipInput(packet);
+      this.client.ipInput(packet, frame, frame + length);
     }
   }
 
-  private ethernetInput(frame: number, length: number): void {
-    const { dv, packet, counters } = this;
-    if (length < ETH_HEADER) {
-      counters.TapstackInRunts++;
+  private count(frames: number, octets: number): void {
+    this.counters.TapstackInFrames += frames;
+    this.counters.TapstackInOctets += octets;
+    this.rxFrames += frames;
+    this.rxBytes += octets;
+  }
+
+  private ethernetInput(frame: number, end: number): void {
+    const { dv, packet } = this;
+    if (end - frame < HEADER) {
+      this.counters.TapstackInRunts++;
       return;
     }
     const high = dv.getUint16(frame);
     // The group bit is the lowest of the first byte; ff:ff:ff:ff:ff:ff has it too.
     const multicast = (high & 0x0100) !== 0;
     if (!multicast && (dv.getInt32(frame + 2) !== this.macLow || high !== this.macHigh)) {
-      counters.TapstackInOtherHost++;
+      this.counters.TapstackInOtherHost++;
       return;
     }
     packet.linkMulticast = multicast;
     const type = dv.getInt32(frame + 10) & 0xffff;
-    if (type === ETHERTYPE_IPV4) {
-      packet.ip = frame + ETH_HEADER;
-      this.client.ipInput(packet);
-    } else if (type === ETHERTYPE_ARP) this.client.arpInput(this, frame, frame + ETH_HEADER, frame + length);
-    else counters.TapstackInUnknownEthertype++;
+    if (type === IPV4) this.client.ipInput(packet, frame + HEADER, end);
+    else if (type === ARP) this.client.arpInput(this, frame, frame + HEADER, end);
+    else this.counters.TapstackInUnknownEthertype++;
   }
 
   /**

@@ -17,7 +17,7 @@ import {
 import { established } from "./listen.js";
 import { sendAck } from "./output.js";
 import { duplicateAck, newAck } from "./recovery.js";
-import { measureRtt, undoBackOff } from "./rtt.js";
+import { measureRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { setTimer, stopTimer } from "./timer-set.js";
@@ -64,12 +64,14 @@ function refuse(c: Connection): false {
 }
 
 /** SYN-RECEIVED after a simultaneous open: an acceptable ACK establishes, another is reset. */
-function completeSimultaneous(c: Connection, seg: Segment): boolean {
+export function completeSimultaneous(c: Connection, seg: Segment): boolean {
   if (!(seqGt(seg.ack, c.sndUna) && seqLe(seg.ack, c.sndMax))) {
     resetUnknown(c.tcp, seg);
     return false;
   }
   established(c, seg);
+  // CLOSE came in between
+  if (c.finQueued) setState(c, FIN_WAIT_1);
   c.sndUna = seg.ack;
   c.sndNxt = c.sndMax;
   c.sndSml = seg.ack;
@@ -87,6 +89,7 @@ function updateWindow(c: Connection, seg: Segment): boolean {
   c.sndWl2 = seg.ack;
   const window = seg.window << c.sndWscale;
   if (window === c.sndWnd) return false;
+  if (c.sndWnd === 0) c.persistBackoff = 0;
   c.sndWnd = window;
   if (window > c.maxWnd) c.maxWnd = window;
   return true;
@@ -104,7 +107,7 @@ function advance(c: Connection, ack: number, acked: number): void {
   c.retransmits = 0;
   c.probes = 0;
   c.softError = 0;
-  undoBackOff(c);
+  c.persistBackoff = 0;
   newAck(c, acked);
   stopTimer(c, TIMER_PERSIST);
   // RFC 6298 §5 (5.2), (5.3)

@@ -9,8 +9,10 @@ import {
   FIN_WAIT_1,
   KIND_CONNECTION,
   LAST_ACK,
+  RTO_MIN,
   SYN_RECEIVED,
   SYN_SENT,
+  TIMER_PERSIST,
   TIMER_RETRANSMIT,
 } from "./constants.js";
 import type { Listener } from "./listen.js";
@@ -72,8 +74,9 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
   const snd = sendBuffer(c);
   n = snd.ensure(c.sndQueued, n);
   if (n === 0) {
-    // The pool is empty. What comes back will wake us, if any of it is ours; the timer of our own data if not.
+    // The pool is empty. What comes back will wake us, if any of it is ours; a look again in a while if not.
     c.noSpace = true;
+    if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
     return -EAGAIN;
   }
   snd.write(c.sndQueued, source, start, n);
@@ -129,7 +132,7 @@ function consume(c: Connection, n: number): void {
   if (c.rcvQueued === 0 && c.oooCount === 0) rcv.clear();
   else rcv.drop(n);
   // Telling the peer about the room waits for the end of the batch: reads come in series.
-  if (c.index >= 0 && !c.touched && windowUpdateDue(c)) {
+  if (c.index >= 0 && !c.windowMoved && windowUpdateDue(c)) {
     c.windowMoved = true;
     touch(c);
   }
@@ -151,8 +154,10 @@ export function endOfStream(c: Connection): boolean {
 export function shutdownWrite(c: Connection): number {
   switch (c.state) {
     case ESTABLISHED:
-    case SYN_RECEIVED:
       setState(c, FIN_WAIT_1);
+      break;
+    case SYN_RECEIVED:
+      // RFC 9293 §3.10.4: queued for after ESTABLISHED
       break;
     case CLOSE_WAIT:
       setState(c, LAST_ACK);

@@ -3,12 +3,14 @@ import { type Connection, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
+  CLOSING,
   ESTABLISHED,
   EVENT_CLOSED,
   EVENT_ERROR,
   EVENT_READABLE,
   EVENT_WRITABLE,
   FIN_WAIT_2,
+  LAST_ACK,
   SYN_SENT,
   TIME_WAIT,
   TIMER_FIN_WAIT_2,
@@ -63,11 +65,19 @@ function retire(c: Connection, error: number): void {
   c.error = error;
   c.timers = 0;
   tcp.wheel.cancel(c);
+  if (c.blocked) unblock(c);
   c.snd?.clear();
   c.snd = null;
   c.sndQueued = 0;
   if (c.orphan) dropReceived(c);
   wake(c, EVENT_CLOSED | EVENT_READABLE | EVENT_WRITABLE | (error !== 0 ? EVENT_ERROR : 0));
+}
+
+function unblock(c: Connection): void {
+  c.blocked = false;
+  const { blocked } = c.tcp;
+  const index = blocked.indexOf(c);
+  if (index >= 0) blocked.splice(index, 1);
 }
 
 /** Gives back what was received and not read. */
@@ -82,7 +92,7 @@ export function dropReceived(c: Connection): void {
 /** Ends a connection from our side with a reset (RFC 9293 §3.10.5). */
 export function abort(c: Connection, error: number): void {
   if (c.index < 0) return;
-  if (c.state !== SYN_SENT) {
+  if (c.state !== SYN_SENT && c.state !== CLOSING && c.state !== LAST_ACK) {
     c.tcp.counters.TcpOutRsts++;
     transmit(c, c.sndMax, 0, RST | ACK);
   }

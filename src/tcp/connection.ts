@@ -104,7 +104,10 @@ export class Connection extends TimerNode {
   ssthresh = 0x7fffffff;
   /** Bytes acknowledged since cwnd last grew, in congestion avoidance. */
   cwndCredit = 0;
+  /** Whether cwnd was in the way, and the most that was in flight, in the window of data up to cwndUsageSeq. */
   cwndLimited = false;
+  maxFlight = 0;
+  cwndUsageSeq = 0;
   caState = CA_OPEN;
   dupAcks = 0;
   /** RFC 6582: SND.NXT when recovery began. */
@@ -129,7 +132,10 @@ export class Connection extends TimerNode {
   keepaliveAt = 0;
   finWait2At = 0;
   corkAt = 0;
+  /** Doublings in `rto`. */
   backoff = 0;
+  /** Doublings of the interval of zero-window probes, answered or not. */
+  persistBackoff = 0;
   /** Consecutive timeouts, probes, keepalive probes without an answer. */
   retransmits = 0;
   probes = 0;
@@ -137,9 +143,12 @@ export class Connection extends TimerNode {
   /** Tick of the first of those retransmissions. */
   retransmitStart = 0;
   lastSend = 0;
+  /** Data; lastAck: any acceptable acknowledgment. */
   lastReceive = 0;
   lastAck = 0;
+  /** Ticks from which the next challenge ACK, and the next answer to an empty segment out of window, may go. */
   challengeAt = 0;
+  outOfWindowAt = 0;
 
   // Acknowledging
   /** Stands on the touched list. */
@@ -155,6 +164,8 @@ export class Connection extends TimerNode {
   ackNow = false;
   /** ACKs still to be sent at once, at the start and after idle (Linux's quick-ack mode). */
   quickAcks = 0;
+  /** The application answers what it receives: an ACK does better to wait for that (Linux's pingpong mode). */
+  pingpong = false;
   ato = 40;
 
   // Options
@@ -185,6 +196,8 @@ export class Connection extends TimerNode {
   constructor(tcp: TcpContext) {
     super();
     this.tcp = tcp;
+    this.challengeAt = tcp.time.ms;
+    this.outOfWindowAt = tcp.time.ms;
   }
 
   override onTimer(): void {

@@ -62,6 +62,10 @@ export const INITIAL_WINDOW_SEGMENTS = 10;
 export const DUPTHRESH = 3;
 /** RFC 5961 §7 as Linux has it: one challenge ACK per connection in this time. */
 export const CHALLENGE_ACK_MS = 500;
+/** Answers to empty segments outside the window: as many, so that two confused ends cannot keep each other busy. */
+export const OUT_OF_WINDOW_ACK_MS = 500;
+/** ACKs sent at once at the start of a connection and after idle (Linux's TCP_MAX_QUICKACKS). */
+export const QUICK_ACKS = 16;
 /** Bytes of payload that one row can carry: a 64 KB IP packet less the longest headers. */
 export const GSO_MAX_PAYLOAD = 65535 - 60 - 60;
 /** Payload up to this size is copied behind its header; above, the row points into the send buffer. */

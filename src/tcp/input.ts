@@ -1,7 +1,7 @@
 import { ECONNREFUSED, ECONNRESET, EPIPE } from "../base/errors.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, FIN, RST, SYN, URG } from "../wire/tcp.js";
-import { processAck } from "./ack.js";
+import { ACK, FIN, MSS_DEFAULT, RST, SYN, URG } from "../wire/tcp.js";
+import { completeSimultaneous, processAck } from "./ack.js";
 import { abort, destroy, enterTimeWait, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
@@ -16,6 +16,8 @@ import {
   EVENT_WRITABLE,
   FIN_WAIT_1,
   FIN_WAIT_2,
+  OUT_OF_WINDOW_ACK_MS,
+  QUICK_ACKS,
   SYN_RECEIVED,
   SYN_SENT,
   TIMER_RETRANSMIT,
@@ -53,7 +55,6 @@ function predicted(c: Connection, seg: Segment): boolean {
   if (acked !== 0 || seg.window << c.sndWscale !== c.sndWnd) return false;
   if (c.oooCount > 0 || c.readShut || seg.length > c.rcvWnd) return false;
   c.tcp.counters.TcpExtTCPHPHits++;
-  c.lastReceive = c.tcp.time.ms;
   c.sndWl1 = seg.seq;
   acceptText(c, seg);
   return true;
@@ -67,7 +68,6 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!processAck(c, seg)) return;
-  c.lastReceive = c.tcp.time.ms;
   c.keepProbes = 0;
   // Sixth, URG: RFC 6093 discourages its use; urgent data is delivered in line
   if (c.state === ESTABLISHED || c.state === FIN_WAIT_1 || c.state === FIN_WAIT_2) processText(c, seg);
@@ -77,12 +77,17 @@ export function synchronized(c: Connection, seg: Segment): void {
 
 /** First: is any of it in the window? Trims what is not. What is old or beyond is answered with an ACK. */
 function checkSequence(c: Connection, seg: Segment): boolean {
+  // §3.5, figure 8: in a simultaneous open the peer's SYN comes again, with the ACK of ours
+  if (c.state === SYN_RECEIVED && (seg.flags & (SYN | ACK | RST)) === (SYN | ACK) && seg.seq === c.irs) {
+    completeSimultaneous(c, seg);
+    return false;
+  }
   const window = c.rcvWnd;
   const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0) + ((seg.flags & SYN) !== 0 ? 1 : 0);
   const offset = (seg.seq - c.rcvNxt) | 0;
   const acceptable =
     span === 0
-      ? offset === 0 || (offset > 0 && offset < window)
+      ? offset >= 0 && offset <= window // one further than the RFC, as Linux: a peer that filled the window, some of it lost
       : offset + span > 0 && (window > 0 ? offset < window : offset === 0 && seg.length === 0);
   if (acceptable) {
     if (offset < 0) trimFront(seg, -offset);
@@ -93,8 +98,16 @@ function checkSequence(c: Connection, seg: Segment): boolean {
   if (window === 0 && offset === 0 && (seg.flags & (ACK | SYN)) === ACK) processAck(c, seg);
   if (c.index < 0) return false;
   if ((seg.flags & SYN) !== 0) return challenge(c);
-  sendAck(c);
+  if (span > 0 || mayAnswerEmpty(c)) sendAck(c);
   return false;
+}
+
+/** An ACK in answer to an ACK may be answered by an ACK: limited, as RFC 5961 §7 asks and Linux does. */
+function mayAnswerEmpty(c: Connection): boolean {
+  const { time } = c.tcp;
+  if (((time.ms - c.outOfWindowAt) | 0) < 0) return false;
+  c.outOfWindowAt = (time.ms + OUT_OF_WINDOW_ACK_MS) | 0;
+  return true;
 }
 
 /** Drops what was received before; the front of a SYN is the SYN itself. */
@@ -140,8 +153,6 @@ function checkReset(c: Connection, seg: Segment): boolean {
 /** Fourth: SYN in a synchronized state. RFC 5961 §4.2: a challenge, whatever its number. */
 function checkSyn(c: Connection, seg: Segment): boolean {
   if ((seg.flags & SYN) === 0) return true;
-  // A simultaneous open whose SYN-ACK carries the SYN again
-  if (c.state === SYN_RECEIVED && seg.seq === c.irs) return true;
   c.tcp.counters.TcpExtTCPSYNChallenge++;
   return challenge(c);
 }
@@ -186,7 +197,16 @@ function processText(c: Connection, seg: Segment): void {
 
 /** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
 function discardText(c: Connection, seg: Segment): void {
-  if (seg.seq !== c.rcvNxt) return;
+  if (c.oooCount > 0) {
+    // What came out of order before reading was shut
+    c.ooo = null;
+    c.oooCount = 0;
+    if (c.rcvQueued === 0) c.rcv?.clear();
+  }
+  if (seg.seq !== c.rcvNxt) {
+    sendAck(c);
+    return;
+  }
   c.rcvNxt = (c.rcvNxt + seg.length) | 0;
   c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
   c.bytesReceived += seg.length;
@@ -196,7 +216,10 @@ function discardText(c: Connection, seg: Segment): void {
 
 /** Stores text that lies in the window and decides how soon it is acknowledged. */
 function acceptText(c: Connection, seg: Segment): void {
-  const { counters } = c.tcp;
+  const { counters, time } = c.tcp;
+  // After so long a silence the peer restarts from a small window, which quick ACKs open (Linux)
+  if (((time.ms - c.lastReceive) | 0) > c.rto) c.quickAcks = QUICK_ACKS;
+  c.lastReceive = time.ms;
   if (seg.segmentSize > c.rcvMss) c.rcvMss = Math.min(seg.segmentSize, c.advMss);
   const ahead = seg.seq !== c.rcvNxt;
   const hadHoles = c.oooCount > 0;
@@ -302,7 +325,9 @@ function takeSyn(c: Connection, seg: Segment): void {
   const scaled = seg.wscale >= 0 && c.scaleOffer >= 0;
   c.sndWscale = scaled ? seg.wscale : 0;
   c.rcvWscale = scaled ? c.scaleOffer : 0;
-  c.rcvMss = Math.min(c.advMss, c.peerMss);
+  // ... so a SYN-ACK must not offer what the SYN did not
+  if (!scaled) c.scaleOffer = -1;
+  c.rcvMss = Math.min(c.advMss, c.peerMss, MSS_DEFAULT);
 }
 
 /** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */

@@ -1,11 +1,11 @@
 import { TimerNode } from "../platform/timer-wheel.js";
 import type { Binding } from "../ports/binding.js";
 import { seqLt, seqMax } from "../wire/seqnum.js";
-import { ACK, RST, SYN } from "../wire/tcp.js";
-import { abort, setState } from "./close.js";
+import { ACK, MSS_DEFAULT, RST, SYN } from "../wire/tcp.js";
+import { abort, dropReceived, setState } from "./close.js";
 import { initialWindow } from "./congestion/window.js";
 import { Connection } from "./connection.js";
-import { ESTABLISHED, KIND_CONNECTION, KIND_SYN, RTO_INITIAL, RTO_MAX } from "./constants.js";
+import { ESTABLISHED, KIND_CONNECTION, KIND_SYN, QUICK_ACKS, RTO_INITIAL, RTO_MAX } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { offeredMss, parseOptions, windowScaleFor } from "./options.js";
 import { advertisedMss, updateMss } from "./path.js";
@@ -16,8 +16,6 @@ import { startKeepalive } from "./timer-set.js";
 
 /** RFC 6298 §5 (5.7): what the timer starts from when the handshake needed a retransmission. */
 const RTO_AFTER_SYN_LOSS = 3000;
-/** Quick ACKs at the start of a connection (Linux's TCP_MAX_QUICKACKS). */
-const QUICK_ACKS = 16;
 
 /** Who listens from above. */
 export interface ListenerOwner {
@@ -261,7 +259,7 @@ function promote(record: SynRecord, seg: Segment): Connection {
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
   c.peerMss = record.peerMss;
   c.advMss = record.advMss;
-  c.rcvMss = Math.min(c.advMss, record.peerMss);
+  c.rcvMss = Math.min(c.advMss, c.peerMss, MSS_DEFAULT);
   established(c, seg);
   if (record.retries === 0) sample(c, (tcp.time.us - record.sentAt) | 0);
   else lostHandshake(c);
@@ -332,7 +330,8 @@ export function stopListening(listener: Listener): void {
   for (const record of records) dropSynRecord(record);
   for (const c of listener.queue.splice(0)) {
     c.embryonic = false;
-    abort(c, 0);
+    if (c.index < 0) dropReceived(c);
+    else abort(c, 0);
   }
 }
 

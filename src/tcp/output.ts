@@ -2,10 +2,11 @@ import { ENETUNREACH, ENOBUFS } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
-import { ACK, FIN, PSH, RST, SYN, TCP_CHECKSUM, TCP_HEADER } from "../wire/tcp.js";
-import { restartAfterIdle } from "./congestion/window.js";
+import { ACK, FIN, PSH, SYN, TCP_CHECKSUM, TCP_HEADER } from "../wire/tcp.js";
+import { noteUse, restartAfterIdle } from "./congestion/window.js";
 import type { Connection } from "./connection.js";
 import {
+  CA_OPEN,
   CLOSE_WAIT,
   CLOSING,
   ESTABLISHED,
@@ -43,7 +44,7 @@ function sendsData(state: number): boolean {
 export function output(c: Connection): void {
   if (!sendsData(c.state)) return;
   if (c.sndNxt === c.sndMax && c.sndQueued > 0) restartAfterIdle(c);
-  c.cwndLimited = false;
+  const from = c.sndNxt;
   for (;;) {
     const sent = (c.sndNxt - c.sndUna) | 0;
     const finOut = c.finSent && sent > c.sndQueued;
@@ -53,14 +54,16 @@ export function output(c: Connection): void {
     const length = runLength(c, sent, unsent);
     if (length < 0) break;
     const last = length === unsent;
-    // A FIN takes no window of its own here: Linux sends it with, or right behind, the last data.
-    const flags = (last && fin ? FIN : 0) | ACK | (last ? PSH : 0);
-    if (length === 0 && !(last && fin)) break;
+    // A FIN takes one of the window: else a peer whose window is shut drops it, and we would give the peer up
+    const withFin = last && fin && length < c.sndWnd - sent;
+    const flags = (withFin ? FIN : 0) | ACK | (last && length > 0 ? PSH : 0);
+    if (length === 0 && !withFin) break;
     if (sendRun(c, c.sndNxt, length, flags) < 0) {
       block(c);
       break;
     }
   }
+  noteUse(c, from);
   armAfterOutput(c);
 }
 
@@ -79,9 +82,8 @@ function block(c: Connection): void {
 function runLength(c: Connection, sent: number, unsent: number): number {
   if (unsent === 0) return 0;
   const offered = c.sndWnd - sent;
-  const allowed = c.cwnd - sent;
+  const allowed = c.cwnd + limitedTransmit(c) - sent;
   let room = offered < allowed ? offered : allowed;
-  if (allowed < unsent && allowed <= offered) c.cwndLimited = true;
   if (room > GSO_MAX_PAYLOAD) room = GSO_MAX_PAYLOAD;
   if (room >= c.mss) {
     if (unsent > room) return room - (room % c.mss);
@@ -94,6 +96,12 @@ function runLength(c: Connection, sent: number, unsent: number): number {
   if (unsent <= room) return mayEndSmall(c, sent) ? unsent : -1;
   // RFC 9293 §3.8.6.2.1 (3): less than a segment, but half of the largest window the peer ever offered
   return offered <= allowed && room >= c.maxWnd >> 1 && room > 0 ? room : -1;
+}
+
+/** RFC 3042: the first two duplicate ACKs may each bring out a new segment beyond cwnd. */
+function limitedTransmit(c: Connection): number {
+  if (c.dupAcks === 0 || c.caState !== CA_OPEN) return 0;
+  return c.dupAcks === 1 ? c.mss : 2 * c.mss;
 }
 
 /**
@@ -117,12 +125,13 @@ function sendRun(c: Connection, seq: number, length: number, flags: number): num
   const end = (seq + length + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
   if ((flags & FIN) !== 0) c.finSent = true;
   const { time, counters } = c.tcp;
-  const again = ((c.sndMax - seq) | 0) > 0;
-  if (again) {
-    const segments = Math.max(1, Math.ceil(length / c.mss));
+  const again = (c.sndMax - seq) | 0;
+  if (again > 0) {
+    const bytes = Math.min(length, again);
+    const segments = Math.max(1, Math.ceil(bytes / c.mss));
     counters.TcpRetransSegs += segments;
     c.totalRetransmits += segments;
-    c.bytesRetransmitted += length;
+    c.bytesRetransmitted += bytes;
     counters.TcpExtTCPSlowStartRetrans += segments;
   } else if (!c.rttTiming) {
     c.rttTiming = true;
@@ -133,6 +142,8 @@ function sendRun(c: Connection, seq: number, length: number, flags: number): num
   c.sndNxt = end;
   if (((end - c.sndMax) | 0) > 0) c.sndMax = end;
   c.lastSend = time.ms;
+  // An answer to what has just come: Linux's tcp_event_data_sent
+  if (length > 0 && ((time.ms - c.lastReceive) | 0) < c.ato) c.pingpong = true;
   return 0;
 }
 
@@ -146,8 +157,12 @@ function armAfterOutput(c: Connection): void {
     return;
   }
   if (c.sndQueued === 0 && !c.finQueued) return;
-  if (c.sndQueued > 0 && (c.timers & (TIMER_PERSIST | TIMER_CORK)) === 0)
-    setTimer(c, TIMER_PERSIST, (time.ms + Math.min(c.rto << Math.min(c.backoff, 12), RTO_MAX)) | 0);
+  if ((c.timers & (TIMER_PERSIST | TIMER_CORK)) === 0) setTimer(c, TIMER_PERSIST, (time.ms + persistInterval(c)) | 0);
+}
+
+/** RFC 9293 §3.8.6.1: from the retransmission timeout on, doubling. */
+export function persistInterval(c: Connection): number {
+  return Math.min(c.rto << Math.min(c.persistBackoff, 9), RTO_MAX);
 }
 
 /**
@@ -261,17 +276,11 @@ export function retransmitFirst(c: Connection): void {
     const outstanding = (c.sndMax - c.sndUna) | 0;
     const length = Math.min(c.mss, c.sndQueued, outstanding);
     const fin = c.finSent && length === c.sndQueued;
-    transmit(c, c.sndUna, length, ACK | (fin ? FIN : 0) | (length === c.sndQueued ? PSH : 0));
+    transmit(c, c.sndUna, length, ACK | (fin ? FIN : 0) | (length > 0 && length === c.sndQueued ? PSH : 0));
     c.bytesRetransmitted += length;
   }
   counters.TcpRetransSegs++;
   c.totalRetransmits++;
-}
-
-/** RST of a connection that we end (RFC 9293 §3.10.5). */
-export function sendReset(c: Connection): void {
-  c.tcp.counters.TcpOutRsts++;
-  transmit(c, c.sndMax, 0, RST | ACK);
 }
 
 /** Sends what the window takes, however small (the persist timer has run out), then what else may go. */
@@ -280,7 +289,8 @@ export function sendForced(c: Connection): void {
   const length = Math.min(c.sndWnd - sent, c.sndQueued - sent, c.mss);
   if (length > 0) {
     const last = length === c.sndQueued - sent;
-    sendRun(c, c.sndNxt, length, ACK | PSH | (last && c.finQueued ? FIN : 0));
+    const fin = last && c.finQueued && length < c.sndWnd - sent;
+    sendRun(c, c.sndNxt, length, ACK | PSH | (fin ? FIN : 0));
   }
   output(c);
 }

@@ -1,6 +1,6 @@
 import { seqGe } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
-import { RTO_INITIAL, RTO_MAX, RTO_MIN } from "./constants.js";
+import { RTO_MAX, RTO_MIN } from "./constants.js";
 
 const RTTVAR_MIN_US = RTO_MIN * 1000;
 
@@ -33,16 +33,11 @@ export function updateRto(c: Connection): void {
   c.rto = Math.min(Math.ceil(micros / 1000), RTO_MAX);
 }
 
-/** RFC 6298 §5 (5.5): each timeout doubles the timer; the next measurement (or new data acknowledged) undoes it. */
+/**
+ * RFC 6298 §5 (5.5): each timeout doubles the timer. Karn: only a measurement undoes it, since an ACK of what was sent
+ * twice does not say that the timer was too long.
+ */
 export function backOff(c: Connection): void {
   c.backoff++;
   c.rto = Math.min(c.rto * 2, RTO_MAX);
-}
-
-/** The timer without back-off, for when new data was acknowledged but could not be timed. */
-export function undoBackOff(c: Connection): void {
-  if (c.backoff === 0) return;
-  c.backoff = 0;
-  if (c.srtt > 0) updateRto(c);
-  else c.rto = RTO_INITIAL;
 }

@@ -31,7 +31,7 @@ function settleConnection(c: Connection): void {
   }
   if (!c.ackDue) return;
   // RFC 9293 §3.8.6.3: at least every second full-sized segment; at once while quick ACKs last
-  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss || c.quickAcks > 0 || c.oooCount > 0) sendAck(c);
+  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss || (c.quickAcks > 0 && !c.pingpong) || c.oooCount > 0) sendAck(c);
   else if ((c.timers & TIMER_DELACK) === 0) setTimer(c, TIMER_DELACK, (c.tcp.time.ms + c.ato) | 0);
 }
 

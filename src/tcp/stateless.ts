@@ -16,6 +16,7 @@ export function sendBare(
   ack: number,
   flags: number,
   window: number,
+  /** 0: the stack's default. */
   ttl: number,
   tos: number,
   /** MSS and window scale to offer in a SYN; 0: no options. */
@@ -23,6 +24,7 @@ export function sendBare(
   wscale = -1,
 ): number {
   const { ip, memory } = tcp;
+  const hops = ttl > 0 ? ttl : ip.defaultTtl;
   const route = ip.routeTo(remoteAddr, localAddr);
   if (route === null) return ip.routeError;
   const l4 = ip.begin(route, TCP_HEADER + 8);
@@ -36,7 +38,7 @@ export function sendBare(
   dv.setInt32(l4 + 16, 0);
   tcp.counters.TcpOutSegs++;
   if ((flags & RST) !== 0) tcp.counters.TcpOutRsts++;
-  return ip.finish(route, l4, header, 0, PROTO_TCP, localAddr, TCP_CHECKSUM, 0, header, ttl, tos, 1);
+  return ip.finish(route, l4, header, 0, PROTO_TCP, localAddr, TCP_CHECKSUM, 0, header, hops, tos, 1);
 }
 
 /**

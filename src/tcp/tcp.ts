@@ -163,22 +163,26 @@ export class Tcp implements Transport {
 
   /** No connection: a listener's, or nobody's. */
   private unknown(seg: Segment, reuse: boolean, above: number): void {
-    const tcp = this.context;
-    const hash = tcp.tuples.hash(seg.dst, seg.dstPort, seg.src, seg.srcPort);
-    const binding = tcp.ports.lookupGroup(seg.dst, seg.dstPort, hash);
-    const owner = binding === null ? null : (binding.owner as TcpPortOwner | null);
-    if (owner !== null && owner.listener !== null) listenInput(owner.listener, seg, reuse, above);
+    const listener = this.listenerFor(seg);
+    if (listener !== null) listenInput(listener, seg, reuse, above);
     else {
-      tcp.counters.TapstackTcpNoPorts++;
-      resetUnknown(tcp, seg);
+      this.context.counters.TapstackTcpNoPorts++;
+      resetUnknown(this.context, seg);
     }
+  }
+
+  private listenerFor(seg: Segment): Listener | null {
+    const { ports, tuples } = this.context;
+    const binding = ports.lookupGroup(seg.dst, seg.dstPort, tuples.hash(seg.dst, seg.dstPort, seg.src, seg.srcPort));
+    const owner = binding === null ? null : (binding.owner as TcpPortOwner | null);
+    return owner === null ? null : owner.listener;
   }
 
   /** RFC 9293 §3.10.7.4 for TIME-WAIT. */
   private timeWaitInput(record: TimeWait, seg: Segment): void {
     const tcp = this.context;
     // §3.6.1, RFC 1122 §4.2.2.13: a new SYN may take over, with sequence numbers above the old ones
-    if (synMayReuse(seg, record.rcvNxt)) {
+    if (synMayReuse(seg, record.rcvNxt) && this.listenerFor(seg) !== null) {
       const above = (record.sndNxt + TIME_WAIT_GAP) | 0;
       endTimeWait(record);
       tcp.counters.TcpExtTWRecycled++;
@@ -190,7 +194,7 @@ export class Tcp implements Transport {
       return;
     }
     // A FIN sent again: our ACK was lost. Acknowledge, and wait 2 MSL from here.
-    if ((seg.flags & FIN) !== 0) restartTimeWait(record);
+    if ((seg.flags & FIN) !== 0 && ((seg.seq + seg.length + 1) | 0) === record.rcvNxt) restartTimeWait(record);
     if (seg.length > 0 || (seg.flags & (SYN | FIN)) !== 0 || seg.seq !== record.rcvNxt)
       sendBare(
         tcp,

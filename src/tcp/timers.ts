@@ -1,8 +1,9 @@
 import { ETIMEDOUT } from "../base/errors.js";
 import { abort, destroy } from "./close.js";
-import type { Connection } from "./connection.js";
+import { type Connection, wake } from "./connection.js";
 import {
   CLOSED,
+  EVENT_WRITABLE,
   RTO_MAX,
   RTO_MIN,
   SYN_RECEIVED,
@@ -14,7 +15,7 @@ import {
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
 } from "./constants.js";
-import { output, retransmitFirst, sendAck, sendForced, sendProbe } from "./output.js";
+import { output, persistInterval, retransmitFirst, sendAck, sendForced, sendProbe } from "./output.js";
 import { timeoutLoss } from "./recovery.js";
 import { backOff } from "./rtt.js";
 import { isDue, setTimer, standUp, stopTimer } from "./timer-set.js";
@@ -39,6 +40,8 @@ function delackTimeout(c: Connection): void {
   stopTimer(c, TIMER_DELACK);
   if (!c.ackDue) return;
   c.tcp.counters.TcpExtDelayedACKs++;
+  // Nothing to say after all: Linux leaves pingpong mode
+  c.pingpong = false;
   sendAck(c);
 }
 
@@ -65,7 +68,15 @@ function retransmitTimeout(c: Connection): void {
   c.rttTiming = false;
   if (opening) retransmitFirst(c);
   else output(c);
-  setTimer(c, TIMER_RETRANSMIT, (time.ms + c.rto) | 0);
+  // RFC 9293 §3.8.6.1: where the window was taken back nothing went, and the persist timer sees to the rest
+  if (opening || c.sndNxt !== c.sndUna) setTimer(c, TIMER_RETRANSMIT, (time.ms + untilNext(c)) | 0);
+}
+
+/** The RTO, or what is left of the user timeout if that is less (Linux's tcp_clamp_rto_to_user_timeout). */
+function untilNext(c: Connection): number {
+  if (c.userTimeout === 0) return c.rto;
+  const left = (c.retransmitStart + c.userTimeout - c.tcp.time.ms) | 0;
+  return Math.max(1, Math.min(c.rto, left));
 }
 
 /** RFC 9293 §3.8.3 (R2), in Linux's measure. */
@@ -94,7 +105,11 @@ function patience(retries: number): number {
 function persistTimeout(c: Connection): void {
   const { time, counters, settings } = c.tcp;
   stopTimer(c, TIMER_PERSIST);
-  if (c.sndQueued === 0 || c.sndNxt !== c.sndUna) return;
+  if (c.sndNxt !== c.sndUna) return;
+  if (c.sndQueued === 0 && !c.finQueued) {
+    waitedForMemory(c);
+    return;
+  }
   const limit = c.orphan ? settings.orphanRetries : settings.retries2;
   if (c.probes === 0) c.retransmitStart = time.ms;
   const waited = (time.ms - c.retransmitStart) | 0;
@@ -109,10 +124,17 @@ function persistTimeout(c: Connection): void {
     return;
   }
   c.probes++;
-  c.backoff++;
+  c.persistBackoff++;
   counters.TcpExtTCPWinProbe++;
   sendProbe(c);
-  setTimer(c, TIMER_PERSIST, (time.ms + Math.min(c.rto << Math.min(c.backoff, 9), RTO_MAX)) | 0);
+  setTimer(c, TIMER_PERSIST, (time.ms + persistInterval(c)) | 0);
+}
+
+/** The pool was empty when the application wanted to write: it may try again. */
+function waitedForMemory(c: Connection): void {
+  if (!c.noSpace) return;
+  c.noSpace = false;
+  wake(c, EVENT_WRITABLE);
 }
 
 /** RFC 9293 §3.8.4. */
@@ -124,10 +146,11 @@ function keepaliveTimeout(c: Connection, now: number): void {
   const interval = c.keepInterval > 0 ? c.keepInterval : settings.keepInterval;
   const count = c.keepCount > 0 ? c.keepCount : settings.keepProbes;
   const quiet = Math.min((now - c.lastReceive) | 0, (now - c.lastAck) | 0);
-  // Anything in flight is looked after by its own timer
-  if (quiet < idle || c.sndNxt !== c.sndUna) {
+  // Anything in flight or waiting for a window is looked after by its own timer
+  const busy = c.sndMax !== c.sndUna || c.sndQueued > 0;
+  if (quiet < idle || busy) {
     c.keepProbes = 0;
-    setTimer(c, TIMER_KEEPALIVE, (now + Math.max(1, idle - quiet)) | 0);
+    setTimer(c, TIMER_KEEPALIVE, (now + (busy ? idle : idle - quiet)) | 0);
     return;
   }
   const silent = c.userTimeout > 0 ? quiet >= c.userTimeout && c.keepProbes > 0 : c.keepProbes >= count;

@@ -8,12 +8,14 @@ export function windowToOffer(c: Connection): number {
   const current = (c.rcvAdv - c.rcvNxt) | 0;
   const free = c.rcvLimit - c.rcvQueued;
   const shift = c.rcvWscale;
-  let field: number;
-  if (free - current < leastUpdate(c)) {
+  let field = free >> shift;
+  if (free - current < leastUpdate(c) || field << shift < current) {
     if (current === 0 && free > 0) c.tcp.counters.TcpExtTCPWantZeroWindowAdv++;
-    // Rounded up, so that the shift takes nothing back.
+    // Rounded up, so that the shift takes nothing back. But each rounding gives a little away, and a peer of many
+    // tiny segments must not fill memory with that: RFC 7323 §2.4 lets a window seem to shrink by less than a unit.
     field = (current + (1 << shift) - 1) >> shift;
-  } else field = free >> shift;
+    if (c.rcvQueued + (field << shift) > c.rcvLimit + (c.rcvLimit >> 2)) field = current >> shift;
+  }
   if (field > 65535) field = 65535;
   const offered = field << shift;
   if (offered > current) {

@@ -37,13 +37,6 @@ export const UDP_SETTINGS: readonly Setting[] = [
     min: LEAST_SNDBUF,
     max: 512 * MIB,
   },
-  {
-    name: "net.ipv4.udp_rmem_min",
-    doc: "The least receive buffer that SO_RCVBUF can leave a UDP socket.",
-    unit: "bytes",
-    default: 4096,
-    min: LEAST_RCVBUF,
-  },
 ];
 
 /** The settings as plain fields. */
@@ -52,7 +45,6 @@ export class SocketBuffers {
   rmemMax = 0;
   wmemDefault = 0;
   wmemMax = 0;
-  udpRmemMin = 0;
 
   constructor(config: Config) {
     config.watch<number>("net.core.rmem_default", (v) => {
@@ -66,9 +58,6 @@ export class SocketBuffers {
     });
     config.watch<number>("net.core.wmem_max", (v) => {
       this.wmemMax = v;
-    });
-    config.watch<number>("net.ipv4.udp_rmem_min", (v) => {
-      this.udpRmemMin = v;
     });
   }
 

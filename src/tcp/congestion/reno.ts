@@ -6,8 +6,8 @@ export const RENO: CongestionControl = {
   name: "reno",
 
   acknowledged(c: Connection, acked: number): void {
-    // Only a window that was in the way is worth widening (RFC 7661's concern; Linux's is_cwnd_limited).
-    if (!c.cwndLimited) return;
+    // Only a window that was in the way is worth widening (RFC 7661's concern; Linux's tcp_is_cwnd_limited).
+    if (!c.cwndLimited && (c.cwnd >= c.ssthresh || c.cwnd >= 2 * c.maxFlight)) return;
     let left = acked;
     // RFC 5681 §3.1 (2): slow start
     if (c.cwnd < c.ssthresh) {
@@ -25,7 +25,7 @@ export const RENO: CongestionControl = {
   },
 
   thresholdAfterLoss(c: Connection): number {
-    // RFC 5681 §3.1 (4)
-    return Math.max((c.sndMax - c.sndUna) >> 1, 2 * c.mss);
+    // RFC 5681 §3.1 (4); what limited transmit sent beyond cwnd does not count (§3.2 step 2)
+    return Math.max(Math.min((c.sndMax - c.sndUna) | 0, c.cwnd) >> 1, 2 * c.mss);
   },
 };

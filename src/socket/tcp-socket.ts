@@ -1,0 +1,343 @@
+import { EADDRNOTAVAIL, EALREADY, EBADF, EINVAL, EISCONN, ENETUNREACH, ENOTCONN, SystemError } from "../base/errors.js";
+import type { Binding } from "../ports/binding.js";
+import { roomToWrite } from "../tcp/ack.js";
+import {
+  abortConnection,
+  acceptConnection,
+  closeConnection,
+  endOfStream,
+  openConnection,
+  peekConnection,
+  readConnection,
+  shutdownRead,
+  shutdownWrite,
+  skipConnection,
+  writeConnection,
+} from "../tcp/calls.js";
+import type { Connection, ConnectionOwner } from "../tcp/connection.js";
+import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT } from "../tcp/constants.js";
+import { connectionInfo } from "../tcp/info.js";
+import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
+import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
+import { noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
+import { addressOf, portOf } from "./endpoint.js";
+import { connectionEntry, listenerEntry, type SocketEntry } from "./entries.js";
+import { getTcpOption, setTcpOption } from "./tcp-options.js";
+import { ERROR, HANGUP, type OptionName, READ_HANGUP, READABLE, type SocketAddress, WRITABLE } from "./types.js";
+
+const DEFAULT_BACKLOG = 4096;
+/** SO_TYPE: SOCK_STREAM */
+const SOCK_STREAM = 1;
+
+/** A TCP socket: a connection, or a listener and the template of its connections. */
+export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOwner, TcpPortOwner {
+  readonly type = "tcp";
+  /** The connection; of a listening or fresh socket, what holds its options. */
+  connection: Connection;
+  listener: Listener | null = null;
+  private readonly tcp: Tcp;
+  private binding: Binding | null = null;
+  /** What bind was asked for; connect narrows the binding's own from ANY to the route's source. */
+  private boundAddr: Addr = ANY;
+  private reuseAddr = false;
+  private reusePort = false;
+  /** SO_LINGER in seconds; -1: off. */
+  private linger = -1;
+  private open = true;
+
+  /** @param accepted the connection of an accepted socket; it becomes this socket's */
+  constructor(host: SocketHost, tcp: Tcp, accepted: Connection | null = null) {
+    super(host);
+    this.tcp = tcp;
+    this.connection = accepted ?? tcp.createConnection(this);
+    this.connection.owner = this;
+  }
+
+  get state(): string {
+    return STATE_NAMES[this.listener !== null ? LISTEN : this.connection.state] as string;
+  }
+
+  get localAddress(): string {
+    return formatAddr(this.localAddr);
+  }
+
+  get localPort(): number {
+    return this.connection.localPort !== 0 ? this.connection.localPort : (this.binding?.port ?? 0);
+  }
+
+  get remoteAddress(): string {
+    const c = this.connection;
+    return c.remotePort === 0 ? "" : formatAddr(c.remoteAddr);
+  }
+
+  get remotePort(): number {
+    return this.connection.remotePort;
+  }
+
+  connectionEvent(): void {
+    this.host.ready.add(this);
+  }
+
+  listenerEvent(): void {
+    this.host.ready.add(this);
+  }
+
+  protected bindTo(where: SocketAddress): void {
+    this.check("bind");
+    if (this.binding !== null || this.connection.state !== CLOSED || this.started)
+      throw new SystemError(EINVAL, "bind", { sentence: "the socket has its address already; make another" });
+    const addr = addressOf(where, "bind", ANY);
+    this.bindPort(addr, portOf(where, "bind"), "bind");
+  }
+
+  override listen(backlog = DEFAULT_BACKLOG): void {
+    this.check("listen");
+    this.host.enter();
+    if (this.listener !== null) {
+      this.listener.backlog = Math.min(Math.max(backlog, 0), this.tcp.context.settings.somaxconn);
+      return;
+    }
+    if (this.connection.state !== CLOSED || this.started)
+      throw new SystemError(EINVAL, "listen", { sentence: "the socket is connected; listen with another" });
+    if (this.binding === null) this.bindPort(ANY, 0, "listen");
+    const binding = this.binding as unknown as Binding;
+    this.tcp.context.ports.listen(binding, "listen");
+    this.listener = this.tcp.createListener(binding, this.connection, this, backlog);
+  }
+
+  override accept(): TcpSocket | null {
+    this.host.enter();
+    if (this.listener === null) throw new SystemError(EINVAL, "accept", { sentence: "the socket does not listen" });
+    const c = acceptConnection(this.listener);
+    return c === null ? null : new TcpSocket(this.host, this.tcp, c);
+  }
+
+  protected connectTo(where: SocketAddress): void {
+    this.check("connect");
+    this.checkUnconnected();
+    let remote = addressOf(where, "connect", LOOPBACK);
+    if (remote === ANY) remote = LOOPBACK;
+    const port = portOf(where, "connect");
+    const at = { address: formatAddr(remote), port };
+    if (this.started) this.renew();
+    const { ip } = this.host;
+    if (ip.isBroadcast(remote) || ip.isMulticast(remote)) throw new SystemError(ENETUNREACH, "connect", at);
+    const route = ip.routeTo(remote, this.binding?.addr ?? ANY);
+    if (route === null) throw new SystemError(ip.routeError, "connect", at);
+    const c = this.connection;
+    c.localAddr = route.src;
+    this.takePort(c, remote, port, at);
+    const result = openConnection(c);
+    if (result === 0) return;
+    if (c.binding !== null) this.tcp.context.ports.release(c.binding);
+    c.binding = null;
+    this.widen();
+    c.remotePort = 0;
+    c.localPort = 0;
+    throw new SystemError(result, "connect", at);
+  }
+
+  /** The local port of an active open: the bound one, or one chosen for this destination. */
+  private takePort(c: Connection, remote: Addr, port: number, at: { address: string; port: number }): void {
+    const { ports, tuples } = this.tcp.context;
+    const { binding } = this;
+    if (binding === null) {
+      const chosen = ports.connectPort(c.localAddr, remote, port, tuples);
+      if (chosen < 0) throw ports.exhausted(remote, port);
+      c.localPort = chosen;
+      c.binding = ports.hold(c.localAddr, chosen, this.reuseAddr, this.reusePort);
+    } else {
+      this.takeBound(c, binding, remote, port, at);
+    }
+    c.remoteAddr = remote;
+    c.remotePort = port;
+  }
+
+  private takeBound(
+    c: Connection,
+    binding: Binding,
+    remote: Addr,
+    port: number,
+    at: { address: string; port: number },
+  ): void {
+    const { ports, tuples } = this.tcp.context;
+    if (tuples.find(c.localAddr, binding.port, remote, port) >= 0) {
+      const sentence = `local port ${binding.port} is in use to that destination already; bind to another, or to port 0`;
+      throw new SystemError(EADDRNOTAVAIL, "connect", { ...at, sentence });
+    }
+    if (binding.addr === ANY) ports.move(binding, c.localAddr, false);
+    c.localPort = binding.port;
+    c.binding = ports.inherit(binding, c);
+  }
+
+  /** An attempt from a socket bound to any address is over: it is at any address again. */
+  private widen(): void {
+    if (this.binding !== null && this.binding.addr !== this.boundAddr)
+      this.tcp.context.ports.move(this.binding, this.boundAddr, false);
+  }
+
+  read(target: Uint8Array, offset = 0, length = target.length - offset): number {
+    if (!this.open) return -EBADF;
+    this.host.enter();
+    const c = this.connection;
+    const n = readConnection(c, target, offset, length);
+    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+  }
+
+  peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
+    if (!this.open) return -EBADF;
+    const c = this.connection;
+    const n = peekConnection(c, target, offset, length);
+    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+  }
+
+  override skip(length: number): number {
+    if (!this.open) return -EBADF;
+    this.host.enter();
+    const c = this.connection;
+    const n = skipConnection(c, length);
+    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+  }
+
+  write(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    if (!this.open) return -EBADF;
+    this.host.enter();
+    const c = this.connection;
+    if (c.error !== 0) return this.takeError();
+    return writeConnection(c, source, offset, length);
+  }
+
+  shutdown(how: "read" | "write" | "both"): void {
+    this.check("shutdown");
+    this.host.enter();
+    const c = this.connection;
+    if (this.listener !== null || c.state === CLOSED) throw new SystemError(ENOTCONN, "shutdown");
+    if (how !== "write") shutdownRead(c);
+    if (how !== "read") shutdownWrite(c);
+  }
+
+  close(): void {
+    this.end(this.linger === 0);
+  }
+
+  reset(): void {
+    this.end(true);
+  }
+
+  private end(abrupt: boolean): void {
+    if (!this.open) return;
+    this.host.enter();
+    this.open = false;
+    this.onReady = null;
+    if (this.listener !== null) stopListening(this.listener);
+    else if (abrupt) abortConnection(this.connection);
+    else closeConnection(this.connection);
+    if (this.binding !== null) this.tcp.context.ports.release(this.binding);
+    this.binding = null;
+    this.listener = null;
+    this.host.closed(this);
+  }
+
+  poll(): number {
+    if (!this.open) return HANGUP;
+    if (this.listener !== null) return this.listener.queue.length > 0 ? READABLE : 0;
+    const c = this.connection;
+    let mask = c.error !== 0 ? ERROR : 0;
+    if (c.state === CLOSED) return mask | HANGUP | WRITABLE | (this.started ? READABLE | READ_HANGUP : 0);
+    if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return mask;
+    const ended = endOfStream(c);
+    if (c.rcvQueued > 0 || ended) mask |= READABLE;
+    if (ended) mask |= READ_HANGUP;
+    if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
+    else if (roomToWrite(c)) mask |= WRITABLE;
+    else c.noSpace = true;
+    return mask;
+  }
+
+  setOption(name: OptionName, value: number | string): void {
+    this.check("setsockopt");
+    this.host.enter();
+    if (name === "SO_REUSEADDR") this.reuseAddr = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
+    else if (name === "SO_REUSEPORT") this.reusePort = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
+    else if (name === "SO_LINGER") this.linger = wholeNumber(name, value, -1, 0x7fffffff);
+    else if (!setTcpOption(this.connection, name, value)) throw noSuchOption("setsockopt", name, "tcp");
+    if (this.binding !== null && name.startsWith("SO_REUSE"))
+      this.tcp.context.ports.setReuse(this.binding, this.reuseAddr, this.reusePort);
+  }
+
+  getOption(name: OptionName): number | string {
+    this.check("getsockopt");
+    switch (name) {
+      case "SO_REUSEADDR":
+        return this.reuseAddr ? 1 : 0;
+      case "SO_REUSEPORT":
+        return this.reusePort ? 1 : 0;
+      case "SO_LINGER":
+        return this.linger;
+      case "SO_ERROR":
+        return Math.abs(this.takeError());
+      case "SO_TYPE":
+        return SOCK_STREAM;
+      case "SO_ACCEPTCONN":
+        return this.listener !== null ? 1 : 0;
+    }
+    const value = getTcpOption(this.connection, name);
+    if (value === null) throw noSuchOption("getsockopt", name, "tcp");
+    return value;
+  }
+
+  override info(): Readonly<Record<string, number>> {
+    const info = connectionInfo(this.connection);
+    const { listener } = this;
+    return listener === null
+      ? info
+      : { ...info, state: LISTEN, unacked: listener.queue.length, sacked: listener.backlog };
+  }
+
+  entry(): SocketEntry | null {
+    const { listener } = this;
+    if (listener !== null) return listenerEntry(this, this.localAddr, listener.queue.length, listener.backlog);
+    return this.connection.state === CLOSED ? null : connectionEntry(this.connection, this);
+  }
+
+  private get localAddr(): Addr {
+    const c = this.connection;
+    return c.localPort !== 0 ? c.localAddr : (this.binding?.addr ?? ANY);
+  }
+
+  /** The connection has been used: by an attempt that failed, or one that is over. */
+  private get started(): boolean {
+    return this.connection.sndMax !== this.connection.sndUna || this.connection.remotePort !== 0;
+  }
+
+  private renew(): void {
+    this.widen();
+    const c = this.tcp.createConnection(this);
+    copyOptions(this.connection, c);
+    closeConnection(this.connection);
+    this.connection = c;
+  }
+
+  /** The pending error, negative, once; 0: there is none. */
+  private takeError(): number {
+    const { error } = this.connection;
+    this.connection.error = 0;
+    return error === 0 ? 0 : -error;
+  }
+
+  private bindPort(addr: Addr, port: number, syscall: string): void {
+    this.binding = this.tcp.context.ports.bind(this, addr, port, this.reuseAddr, this.reusePort, syscall);
+    this.boundAddr = addr;
+  }
+
+  private check(syscall: string): void {
+    if (!this.open) throw new SystemError(EBADF, syscall);
+  }
+
+  private checkUnconnected(): void {
+    const { state } = this.connection;
+    if (state === SYN_SENT || state === SYN_RECEIVED) throw new SystemError(EALREADY, "connect");
+    if (this.listener !== null || state !== CLOSED) throw new SystemError(EISCONN, "connect");
+  }
+}
