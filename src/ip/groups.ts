@@ -95,7 +95,8 @@ export class Groups implements Transport {
   /** One more user of a membership. Throws EINVAL (no group address), ENOBUFS (igmp_max_memberships). */
   join(netif: Netif, group: Addr): void {
     const address = formatAddr(group);
-    if (!isMulticast(group)) throw new SystemError(EINVAL, "setsockopt", { address, sentence: "not a multicast address" });
+    if (!isMulticast(group))
+      throw new SystemError(EINVAL, "setsockopt", { address, sentence: "not a multicast address" });
     let groups = this.members.get(netif);
     if (groups === undefined) {
       groups = new Map();
@@ -150,7 +151,8 @@ export class Groups implements Transport {
     const type = dv.getUint8(l4);
     const group = dv.getInt32(l4 + IGMP_GROUP);
     if (type === IGMP_QUERY) this.query(netif, dv.getUint8(l4 + IGMP_MAX_RESPONSE), group, l4Length);
-    else if ((type === IGMP_V2_REPORT || type === IGMP_V1_REPORT) && packet.to === TO_MULTICAST) this.heard(netif, group);
+    else if ((type === IGMP_V2_REPORT || type === IGMP_V1_REPORT) && packet.to === TO_MULTICAST)
+      this.heard(netif, group);
   }
 
   /** ICMP errors about reports mean nothing. */

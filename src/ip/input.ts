@@ -222,9 +222,9 @@ export class IpInput {
       return true;
     }
     if (dst >>> 24 === 0 || isLoopback(dst)) {
-        this.counters.TapstackIpMartianDestinations++;
-        return false;
-      }
+      this.counters.TapstackIpMartianDestinations++;
+      return false;
+    }
     this.counters.IpInAddrErrors++;
     return false;
   }

@@ -3,7 +3,15 @@ import { type NeighbourClient, NeighbourTable } from "../neighbour/table.js";
 import type { Environment } from "../netif/environment.js";
 import { interfaceAddress, type Netif, type NetifClient } from "../netif/netif.js";
 import type { RxPacket } from "../netif/packet.js";
-import { type Addr, ANY, formatAddr, isLoopback, isMulticast, LIMITED_BROADCAST, type Prefix } from "../wire/address.js";
+import {
+  type Addr,
+  ANY,
+  formatAddr,
+  isLoopback,
+  isMulticast,
+  LIMITED_BROADCAST,
+  type Prefix,
+} from "../wire/address.js";
 import { pseudoSum4 } from "../wire/checksum.js";
 import { CODE_REASSEMBLY, ICMP_TIME_EXCEEDED } from "../wire/icmp.js";
 import { IpCounters } from "./counters.js";

@@ -7,7 +7,7 @@ import { TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
 import type { Addr } from "../wire/address.js";
 import { complement, fold, pseudoSum4 } from "../wire/checksum.js";
 import { ETH_HEADER, ETHERTYPE_IPV4, writeEthernet } from "../wire/ethernet.js";
-import { headerSum, IPOPT_ROUTER_ALERT, IPV4_CHECKSUM, IPV4_HEADER, IPV4_MAX, IPV4_MF, IPV4_DF } from "../wire/ipv4.js";
+import { headerSum, IPOPT_ROUTER_ALERT, IPV4_CHECKSUM, IPV4_DF, IPV4_HEADER, IPV4_MAX, IPV4_MF } from "../wire/ipv4.js";
 import type { IpCounters } from "./counters.js";
 import { PacketIds } from "./packet-id.js";
 import type { Route } from "./route.js";
@@ -154,7 +154,8 @@ export class IpOutput {
     const start = csum === 0 ? 0 : csum + (headroom << 16);
     tx.commit(ip - headroom, headroom + headLength, headroom + total, gso, start, headroom + headers);
     // Links are asked for TCP's and UDP's checksums only; at offset 2 stands that of ICMP and IGMP.
-    if (csum !== 0 && gso === 0 && (!netif.offloadsChecksum || (csum & 0xffff) === 2)) completeChecksum(tx, tx.count - 1);
+    if (csum !== 0 && gso === 0 && (!netif.offloadsChecksum || (csum & 0xffff) === 2))
+      completeChecksum(tx, tx.count - 1);
     if (headroom !== 0 && !this.address(route, ip - LINK_HEADER)) return this.unresolved(route, ip - LINK_HEADER, gso);
     netif.committed(gso);
     return 0;

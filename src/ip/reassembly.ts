@@ -1,12 +1,22 @@
-import { StreamBuffer } from "../base/stream-buffer.js";
 import { CHUNK_SIZE } from "../base/chunks.js";
+import { StreamBuffer } from "../base/stream-buffer.js";
 import type { Environment } from "../netif/environment.js";
 import type { Netif } from "../netif/netif.js";
 import { RxPacket, TO_HOST } from "../netif/packet.js";
 import { TimerNode } from "../platform/timer-wheel.js";
 import type { Addr } from "../wire/address.js";
 import { complement } from "../wire/checksum.js";
-import { headerSum, IPV4_CHECKSUM, IPV4_FRAGMENT, IPV4_HEADER_MAX, IPV4_ID, IPV4_LENGTH, IPV4_MAX, IPV4_MF, IPV4_OFFSET_MASK } from "../wire/ipv4.js";
+import {
+  headerSum,
+  IPV4_CHECKSUM,
+  IPV4_FRAGMENT,
+  IPV4_HEADER_MAX,
+  IPV4_ID,
+  IPV4_LENGTH,
+  IPV4_MAX,
+  IPV4_MF,
+  IPV4_OFFSET_MASK,
+} from "../wire/ipv4.js";
 import type { IpCounters } from "./counters.js";
 
 /** Who is told that a datagram was given up for lack of fragments, its first one having come. */

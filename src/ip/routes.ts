@@ -1,7 +1,16 @@
 import { EADDRNOTAVAIL, EINVAL, ENETUNREACH } from "../base/errors.js";
 import type { Netif } from "../netif/netif.js";
 import { TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
-import { type Addr, ANY, isLoopback, isMulticast, LIMITED_BROADCAST, LOOPBACK, maskOf, type Prefix } from "../wire/address.js";
+import {
+  type Addr,
+  ANY,
+  isLoopback,
+  isMulticast,
+  LIMITED_BROADCAST,
+  LOOPBACK,
+  maskOf,
+  type Prefix,
+} from "../wire/address.js";
 import { type LocalAddresses, OUR_BROADCAST, OUR_HOST } from "./local-addresses.js";
 import type { PathMtus } from "./path-mtu.js";
 import { Route } from "./route.js";
@@ -98,7 +107,9 @@ export class Routes {
   private toOurselves(dst: Addr, asked: Addr): Route | null {
     const netif = this.netifs.find((n) => n.loopback && n.up);
     if (netif === undefined) return this.fail(-ENETUNREACH);
-    return new Route(netif, dst, asked === ANY ? dst : asked, asked, dst, TO_HOST, true, this.generation);
+    // As Linux: 127.0.0.1 speaks for all of 127/8, any other address of ours for itself.
+    const src = asked !== ANY ? asked : isLoopback(dst) ? LOOPBACK : dst;
+    return new Route(netif, dst, src, asked, dst, TO_HOST, true, this.generation);
   }
 
   private toBroadcast(dst: Addr, asked: Addr): Route | null {

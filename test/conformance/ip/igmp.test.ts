@@ -19,7 +19,10 @@ const query = (message: Uint8Array, dst = "224.0.0.1", mac = "01:00:5e:00:00:01"
   ethernet(ip(message, { protocol: 2, ttl: 1, dst, options: [0x94, 4, 0, 0] }), { dst: mac });
 
 /** Record type and group of a version 3 report. */
-const record = (frame: Uint8Array | undefined): [number | undefined, string] => [frame?.[46], [...(frame?.slice(50, 54) ?? [])].join(".")];
+const record = (frame: Uint8Array | undefined): [number | undefined, string] => [
+  frame?.[46],
+  [...(frame?.slice(50, 54) ?? [])].join("."),
+];
 
 describe("group membership (RFC 3376, RFC 2236)", () => {
   it("joining is reported twice, with TTL 1 and Router Alert; leaving once", () => {
@@ -71,7 +74,12 @@ describe("group membership (RFC 3376, RFC 2236)", () => {
     lab.take();
     lab.inject(query(igmp(0x11, 20, "0.0.0.0", [2, 125, 0, 0])));
     lab.wait(2001);
-    expect(lab.take().map((s) => record(s.bytes))).toEqual(expect.arrayContaining([[2, GROUP], [2, "239.9.9.9"]]));
+    expect(lab.take().map((s) => record(s.bytes))).toEqual(
+      expect.arrayContaining([
+        [2, GROUP],
+        [2, "239.9.9.9"],
+      ]),
+    );
   });
 
   it("a query for another group is not answered", () => {

@@ -1,6 +1,22 @@
 import { describe, expect, it } from "vitest";
 import { EADDRNOTAVAIL, EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../../../src/base/errors.js";
-import { addr, bytes, checksum, describe as line, ethernet, icmp, ip, Lab, OTHER_MAC, PEER, PEER_MAC, prefix, Recorder, TestLink, US } from "../../unit/ip/lab.js";
+import {
+  addr,
+  bytes,
+  checksum,
+  ethernet,
+  icmp,
+  ip,
+  Lab,
+  describe as line,
+  OTHER_MAC,
+  PEER,
+  PEER_MAC,
+  prefix,
+  Recorder,
+  TestLink,
+  US,
+} from "../../unit/ip/lab.js";
 
 const PROTOCOL = 253;
 
@@ -65,13 +81,16 @@ describe("IPv4 output (RFC 791 §3.1)", () => {
     expect([...packet]).toEqual([...expected]);
   });
 
-  it.each([[1], [1, 1], [3, 5, 7, 2], [0, 9], [100, 1, 1000]])("completes a checksum over odd pieces %j", (...pieces) => {
-    const lab = met();
-    expect(send(lab, PEER, 20, { protocol: 17, csumOffset: 6, pieces })).toBe(0);
-    const packet = lab.take()[0]?.bytes.slice(14) as Uint8Array;
-    expect(packet.length).toBe(40 + pieces.reduce((a, b) => a + b));
-    expect(checksum(withPseudo(packet))).toBe(0);
-  });
+  it.each([[1], [1, 1], [3, 5, 7, 2], [0, 9], [100, 1, 1000]])(
+    "completes a checksum over odd pieces %j",
+    (...pieces) => {
+      const lab = met();
+      expect(send(lab, PEER, 20, { protocol: 17, csumOffset: 6, pieces })).toBe(0);
+      const packet = lab.take()[0]?.bytes.slice(14) as Uint8Array;
+      expect(packet.length).toBe(40 + pieces.reduce((a, b) => a + b));
+      expect(checksum(withPseudo(packet))).toBe(0);
+    },
+  );
 
   it("leaves the checksum to a link that offers that, with the pseudo-header's sum in place", () => {
     const lab = met();
@@ -98,7 +117,14 @@ describe("IPv4 output (RFC 791 §3.1)", () => {
 
   it("cuts a large row itself for a link that cannot", () => {
     const lab = met();
-    send(lab, PEER, 20, { protocol: 6, csumOffset: 16, pieces: [4000], gso: (1 << 16) | 1400, l4HeaderLength: 20, df: 1 });
+    send(lab, PEER, 20, {
+      protocol: 6,
+      csumOffset: 16,
+      pieces: [4000],
+      gso: (1 << 16) | 1400,
+      l4HeaderLength: 20,
+      df: 1,
+    });
     const sent = lab.take();
     expect(sent.map((s) => s.bytes.length - 54)).toEqual([1400, 1400, 1200]);
     for (const s of sent) expect(checksum(withPseudo(s.bytes.slice(14)))).toBe(0);
@@ -282,14 +308,19 @@ describe("routes and source addresses (RFC 1122 §3.3.1, §3.3.4.3)", () => {
     ["on the second address's network", "192.168.1.9", "", "test0 192.168.1.9 from 192.168.1.5"],
     ["by the default route", "8.8.8.8", "", "test0 10.77.0.1 from 10.77.0.2"],
     ["by the longer prefix", "10.1.2.3", "", "tun1 172.16.0.6 from 172.16.0.5"],
-    ["by the longest prefix, with the source that its gateway expects", "10.9.2.3", "", "test0 192.168.1.1 from 192.168.1.5"],
+    [
+      "by the longest prefix, with the source that its gateway expects",
+      "10.9.2.3",
+      "",
+      "test0 192.168.1.1 from 192.168.1.5",
+    ],
     ["from where it is asked to", "8.8.8.8", "172.16.0.5", "test0 10.77.0.1 from 172.16.0.5"],
     ["to a broadcast by its subnet", "192.168.1.255", "", "test0 192.168.1.255 from 192.168.1.5"],
     ["to 255.255.255.255 by its source", "255.255.255.255", "172.16.0.5", "tun1 255.255.255.255 from 172.16.0.5"],
     ["to a group by the default route", "239.1.1.1", "", "test0 239.1.1.1 from 10.77.0.2"],
     ["to ourselves through loopback", "172.16.0.5", "", "lo 172.16.0.5 from 172.16.0.5"],
     ["to 127.0.0.1", "127.0.0.1", "", "lo 127.0.0.1 from 127.0.0.1"],
-    ["to any of 127.0.0.0/8", "127.8.8.8", "", "lo 127.8.8.8 from 127.8.8.8"],
+    ["to any of 127.0.0.0/8", "127.8.8.8", "", "lo 127.8.8.8 from 127.0.0.1"],
     ["to ourselves from another address of ours", "10.77.0.2", "172.16.0.5", "lo 10.77.0.2 from 172.16.0.5"],
     ["to 0.0.0.0, which is ourselves", "0.0.0.0", "", "lo 127.0.0.1 from 127.0.0.1"],
   ])("%s", (_, to, from, expected) => {
@@ -351,12 +382,16 @@ describe("routes and source addresses (RFC 1122 §3.3.1, §3.3.4.3)", () => {
 });
 
 describe("to ourselves", () => {
-  it.each(["127.0.0.1", "127.1.2.3", US])("%s comes back through loopback, and nothing is on the wire", (to) => {
+  it.each([
+    ["127.0.0.1", "127.0.0.1"],
+    ["127.1.2.3", "127.0.0.1"],
+    [US, US],
+  ])("%s comes back through loopback from %s, and nothing is on the wire", (to, src) => {
     const lab = new Lab();
     const recorder = new Recorder(lab, PROTOCOL);
     send(lab, to, 12);
     expect(lab.lines()).toEqual([]);
-    expect(recorder.packets).toMatchObject([{ src: to, dst: to, to: 0 }]);
+    expect(recorder.packets).toMatchObject([{ src, dst: to, to: 0 }]);
     expect(lab.unaccounted()).toBe(0);
   });
 });

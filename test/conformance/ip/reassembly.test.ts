@@ -57,7 +57,8 @@ describe("reassembly (RFC 791 §3.2)", () => {
   it("makes a packet of 65,535 bytes, and none of more", () => {
     const { lab: l, recorder } = lab();
     const largest = bytes(65_515);
-    for (let at = 0; at < largest.length; at += 8192) l.inject(piece(at, Math.min(at + 8192, largest.length), {}, largest));
+    for (let at = 0; at < largest.length; at += 8192)
+      l.inject(piece(at, Math.min(at + 8192, largest.length), {}, largest));
     expect(Buffer.compare(recorder.packets[0]?.data as Uint8Array, largest)).toBe(0);
     const tooLarge = bytes(65_516);
     for (let at = 0; at < tooLarge.length; at += 8192)
@@ -68,7 +69,10 @@ describe("reassembly (RFC 791 §3.2)", () => {
   });
 
   it.each([
-    ["a piece in the middle that is no multiple of 8", [piece(0, 24), ethernet(ip(bytes(9), { offset: 24, more: true }))]],
+    [
+      "a piece in the middle that is no multiple of 8",
+      [piece(0, 24), ethernet(ip(bytes(9), { offset: 24, more: true }))],
+    ],
     ["an empty piece", [ethernet(ip(new Uint8Array(0), { more: true }))]],
     ["an end beyond 65,535", [ethernet(ip(bytes(1000), { offset: 65_528 }))]],
   ])("refuses %s", (_, frames) => {
