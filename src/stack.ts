@@ -56,7 +56,7 @@ export interface StackOptions {
   random?: Random;
   /** Settings by sysctl name: `{ "net.ipv4.ip_local_port_range": "40000 40999" }`. */
   config?: Readonly<Record<string, SettingValue>>;
-  /** Bytes of the stack's memory, 4 MiB to 2 GiB; three quarters are payload buffers. Default 256 MiB. */
+  /** Bytes of the stack's memory, 4 MiB to 2 GiB; most of them payload buffers. Default 256 MiB. */
   memory?: number;
   /** The part of the ephemeral port range that is this stack's, where several share one address. */
   portSlice?: { index: number; count: number };
@@ -127,7 +127,8 @@ export class Stack {
     this.random = options.random ?? new SystemRandom();
     this.config = new Config(SETTINGS, options.config);
     this.memory = new Memory(bytes);
-    this.pool = new ChunkPool(this.memory, ((bytes / 4) * 3) >> CHUNK_SHIFT);
+    // Links want their queues beside it, and they do not shrink in step.
+    this.pool = new ChunkPool(this.memory, Math.floor(bytes * (bytes < 16 * MIB ? 0.5 : 0.75)) >> CHUNK_SHIFT);
     this.time = new StackTime(this.clock);
     this.wheel = new TimerWheel(this.clock, () => this.timersDue());
     const { config, memory, pool, time, wheel, random } = this;
@@ -193,6 +194,7 @@ export class Stack {
 
   /** Every socket, connection and TIME-WAIT record, in no order. */
   sockets(): readonly SocketEntry[] {
+    this.enter();
     return this.opened.entries();
   }
 

@@ -1,4 +1,14 @@
-import { ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPROTO } from "../base/errors.js";
+import {
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENONET,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  EPROTO,
+} from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { ICMP_TIME_EXCEEDED, ICMP_UNREACHABLE } from "../wire/icmp.js";
 

@@ -1,9 +1,9 @@
 import type { ChunkPool } from "../base/chunks.js";
-import { EBADF, EINVAL, EMSGSIZE, EAGAIN } from "../base/errors.js";
+import { EAGAIN, EBADF, EINVAL, EMSGSIZE } from "../base/errors.js";
+import type { Memory } from "../base/memory.js";
 import { StreamBuffer } from "../base/stream-buffer.js";
 import type { Ipv4 } from "../ip/ipv4.js";
 import { type IcmpReport, PROTO_ICMP } from "../ip/transport.js";
-import type { Memory } from "../base/memory.js";
 import type { RxPacket } from "../netif/packet.js";
 import { type Addr, ANY } from "../wire/address.js";
 import { ICMP_CHECKSUM, ICMP_ECHO, ICMP_HEADER, ICMP_ID, ICMP_SEQUENCE } from "../wire/icmp.js";
@@ -116,7 +116,20 @@ export class EchoEndpoint {
     const ttl = this.ttl === 0 ? ipv4.defaultTtl : this.ttl;
     memory.dv.setUint16(l4 + ICMP_CHECKSUM, 0);
     const { src } = route;
-    const error = ipv4.finish(route, l4, length, 0, PROTO_ICMP, src, ICMP_CHECKSUM, 0, ICMP_HEADER, ttl, this.tos, this.df);
+    const error = ipv4.finish(
+      route,
+      l4,
+      length,
+      0,
+      PROTO_ICMP,
+      src,
+      ICMP_CHECKSUM,
+      0,
+      ICMP_HEADER,
+      ttl,
+      this.tos,
+      this.df,
+    );
     if (error < 0) return error;
     this.host.sent();
     return length;

@@ -10,7 +10,7 @@ import type { Environment } from "../netif/environment.js";
 import type { Netif } from "../netif/netif.js";
 import { type RxPacket, TO_HOST } from "../netif/packet.js";
 import { below } from "../platform/random.js";
-import { type Addr, ANY } from "../wire/address.js";
+import { ANY } from "../wire/address.js";
 import { adjust, verifies } from "../wire/checksum.js";
 import {
   CODE_FRAGMENTATION_NEEDED,
@@ -31,21 +31,23 @@ import {
   ICMP_TIMESTAMP,
   ICMP_TIMESTAMP_REPLY,
   ICMP_UNREACHABLE,
-  isIcmpError,
 } from "../wire/icmp.js";
-import { IPV4_DST, IPV4_FRAGMENT, IPV4_HEADER, IPV4_LENGTH, IPV4_OFFSET_MASK, IPV4_PROTOCOL, IPV4_SRC } from "../wire/ipv4.js";
+import {
+  IPV4_DST,
+  IPV4_FRAGMENT,
+  IPV4_HEADER,
+  IPV4_LENGTH,
+  IPV4_OFFSET_MASK,
+  IPV4_PROTOCOL,
+  IPV4_SRC,
+} from "../wire/ipv4.js";
 import { convert, UNREACHABLE_CODES } from "./convert.js";
 import { IcmpCounters } from "./counters.js";
 import { EchoEndpoint, type EchoHost } from "./echo.js";
-import { RateLimit } from "./rate-limit.js";
+import { ErrorOutput } from "./error-output.js";
 
-/** RFC 1812 §4.3.2.3: an error is no longer than this, as an IP packet. */
-const LONGEST_ERROR = 576;
 /** RFC 792: an error quotes the IP header and at least so much behind it. */
 const QUOTED_L4 = 8;
-/** RFC 1812 §4.3.2.5: errors have the precedence Internetwork Control. */
-const ERROR_PRECEDENCE = 0xc0;
-const TOS_BITS = 0x1e;
 /** An echo reply carries type 0 in the place of type 8. */
 const ECHO_WORD = ICMP_ECHO << 8;
 
@@ -57,12 +59,11 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
   readonly pool: ChunkPool;
   private readonly env: Environment;
   private readonly dv: DataView;
-  private readonly limit: RateLimit;
+  private readonly errors: ErrorOutput;
   private readonly record = new IcmpReport();
   private readonly endpoints = new Map<number, EchoEndpoint>();
   private ignoreEcho = false;
   private ignoreBroadcastEcho = true;
-  private rateMask = 6168;
 
   /** Registers itself with `ipv4`. */
   constructor(env: Environment, ipv4: Ipv4) {
@@ -71,7 +72,7 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
     this.memory = env.memory;
     this.pool = env.pool;
     this.dv = env.memory.dv;
-    this.limit = new RateLimit(env.time, env.random.int32());
+    this.errors = new ErrorOutput(env, ipv4, this.counters);
     ipv4.register(PROTO_ICMP, this);
     ipv4.errors = this;
     ipv4.onUnreachable = (netif, ip, length) => this.neighbourFailed(netif, ip, length);
@@ -104,39 +105,16 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
   /** An error about an ICMP message of ours: an echo request, or nothing. */
   report(report: IcmpReport): void {
     const endpoint =
-      this.dv.getUint8(report.l4) === ICMP_ECHO ? this.endpoints.get(this.dv.getUint16(report.l4 + ICMP_ID)) : undefined;
+      this.dv.getUint8(report.l4) === ICMP_ECHO
+        ? this.endpoints.get(this.dv.getUint16(report.l4 + ICMP_ID))
+        : undefined;
     if (endpoint === undefined) report.credible = false;
     else endpoint.report(report);
   }
 
-  /**
-   * Sends an error about `packet`, unless it is one that no error may be sent about, or the limit is reached.
-   * @param parameter the MTU of "fragmentation needed", or the pointer of "parameter problem"
-   */
+  /** See {@link ErrorOutput.send}. */
   sendError(packet: RxPacket, type: number, code: number, parameter = 0): void {
-    const { ipv4, dv, counters } = this;
-    if (!this.mayComplain(packet)) return;
-    if (!packet.netif.loopback && !this.withinLimits(packet.src, type, code)) return;
-    const route = ipv4.routeTo(packet.src, packet.dst);
-    if (route === null) {
-      counters.IcmpOutErrors++;
-      return;
-    }
-    const room = Math.min(LONGEST_ERROR, route.mtu) - IPV4_HEADER - ICMP_HEADER;
-    const quote = Math.min(packet.frameEnd - packet.ip, room);
-    const l4 = ipv4.begin(route, ICMP_HEADER + quote);
-    if (l4 < 0) {
-      counters.IcmpOutErrors++;
-      return;
-    }
-    dv.setInt32(l4, (type << 24) | (code << 16));
-    dv.setInt32(l4 + 4, type === ICMP_PARAMETER_PROBLEM ? parameter << 24 : parameter);
-    this.memory.copy(l4 + ICMP_HEADER, packet.ip, quote);
-    const tos = (packet.tos & TOS_BITS) | ERROR_PRECEDENCE;
-    const length = ICMP_HEADER + quote;
-    const { src } = route;
-    const sent = ipv4.finish(route, l4, length, 0, PROTO_ICMP, src, ICMP_CHECKSUM, 0, ICMP_HEADER, ipv4.defaultTtl, tos, 0);
-    this.countOut(sent, type);
+    this.errors.send(packet, type, code, parameter);
   }
 
   /**
@@ -196,7 +174,12 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
     const { src } = route;
     const { tos } = packet;
     const sent = ipv4.finish(route, l4, l4Length, 0, PROTO_ICMP, src, at, 0, ICMP_HEADER, ipv4.defaultTtl, tos, 0);
-    this.countOut(sent, ICMP_ECHO_REPLY);
+    if (sent < 0) {
+      counters.IcmpOutErrors++;
+      return;
+    }
+    counters.IcmpOutMsgs++;
+    counters.IcmpOutEchoReps++;
   }
 
   private echoReply(packet: RxPacket): void {
@@ -280,50 +263,6 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
     this.tell(this.dv.getUint8(ip + IPV4_PROTOCOL));
   }
 
-  /** RFC 1122 §3.2.2: what no error may be sent about. */
-  private mayComplain(packet: RxPacket): boolean {
-    const { dv } = this;
-    // Sent to a broadcast or group, by address or by frame.
-    if (packet.to !== TO_HOST || packet.linkMulticast) return false;
-    // A fragment other than the first.
-    if (!packet.reassembled && (dv.getUint16(packet.ip + IPV4_FRAGMENT) & IPV4_OFFSET_MASK) !== 0) return false;
-    // A source that does not stand for a single host.
-    const { src } = packet;
-    if (src >>> 24 === 0 || src >>> 28 >= 14 || this.ipv4.isBroadcast(src)) return false;
-    if (packet.protocol !== PROTO_ICMP) return true;
-    // Another error; or a message of a type that nobody knows and that may be one.
-    if (packet.l4Length < 1) return false;
-    const type = dv.getUint8(packet.l4);
-    return !isIcmpError(type) && type <= ICMP_ADDRESS_MASK_REPLY;
-  }
-
-  private withinLimits(dst: Addr, type: number, code: number): boolean {
-    const { counters, limit } = this;
-    // As Linux: path MTU discovery must not be starved.
-    if (type === ICMP_UNREACHABLE && code === CODE_FRAGMENTATION_NEEDED) return true;
-    if (((1 << type) & this.rateMask) === 0) return true;
-    if (!limit.allowGlobal()) {
-      counters.IcmpOutRateLimitGlobal++;
-      return false;
-    }
-    if (limit.allow(dst)) return true;
-    counters.IcmpOutRateLimitHost++;
-    return false;
-  }
-
-  private countOut(result: number, type: number): void {
-    const { counters } = this;
-    if (result < 0) {
-      counters.IcmpOutErrors++;
-      return;
-    }
-    counters.IcmpOutMsgs++;
-    if (type === ICMP_ECHO_REPLY) counters.IcmpOutEchoReps++;
-    else if (type === ICMP_UNREACHABLE) counters.IcmpOutDestUnreachs++;
-    else if (type === ICMP_TIME_EXCEEDED) counters.IcmpOutTimeExcds++;
-    else if (type === ICMP_PARAMETER_PROBLEM) counters.IcmpOutParmProbs++;
-  }
-
   private freeId(): number {
     const first = below(this.env.random, 65535);
     for (let i = 0; i < 65535; i++) {
@@ -337,9 +276,5 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
     const { config } = this.env;
     config.watch<number>("net.ipv4.icmp_echo_ignore_all", (v) => (this.ignoreEcho = v !== 0));
     config.watch<number>("net.ipv4.icmp_echo_ignore_broadcasts", (v) => (this.ignoreBroadcastEcho = v !== 0));
-    config.watch<number>("net.ipv4.icmp_ratelimit", (v) => (this.limit.intervalMs = v));
-    config.watch<number>("net.ipv4.icmp_ratemask", (v) => (this.rateMask = v));
-    config.watch<number>("net.ipv4.icmp_msgs_per_sec", (v) => (this.limit.perSecond = v));
-    config.watch<number>("net.ipv4.icmp_msgs_burst", (v) => (this.limit.burst = v));
   }
 }

@@ -1,7 +1,8 @@
 import { EADDRINUSE, EINVAL, ENOENT, SystemError } from "../base/errors.js";
 import { type NeighbourClient, NeighbourTable } from "../neighbour/table.js";
+import { interfaceAddress } from "../netif/address.js";
 import type { Environment } from "../netif/environment.js";
-import { interfaceAddress, type Netif, type NetifClient } from "../netif/netif.js";
+import type { Netif, NetifClient } from "../netif/netif.js";
 import type { RxPacket } from "../netif/packet.js";
 import {
   type Addr,

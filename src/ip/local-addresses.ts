@@ -1,4 +1,5 @@
-import type { InterfaceAddress, Netif } from "../netif/netif.js";
+import type { InterfaceAddress } from "../netif/address.js";
+import type { Netif } from "../netif/netif.js";
 import type { Addr } from "../wire/address.js";
 
 /** What an address is to this host. */

@@ -2,9 +2,7 @@ import { CHUNK_SIZE } from "../base/chunks.js";
 import { StreamBuffer } from "../base/stream-buffer.js";
 import type { Environment } from "../netif/environment.js";
 import type { Netif } from "../netif/netif.js";
-import { RxPacket, TO_HOST } from "../netif/packet.js";
-import { TimerNode } from "../platform/timer-wheel.js";
-import type { Addr } from "../wire/address.js";
+import { RxPacket } from "../netif/packet.js";
 import { complement } from "../wire/checksum.js";
 import {
   headerSum,
@@ -18,6 +16,7 @@ import {
   IPV4_OFFSET_MASK,
 } from "../wire/ipv4.js";
 import type { IpCounters } from "./counters.js";
+import { Datagram, type DatagramOwner, OVERHEAD, UNKNOWN } from "./datagram.js";
 
 /** Who is told that a datagram was given up for lack of fragments, its first one having come. */
 export interface ReassemblyClient {
@@ -25,13 +24,9 @@ export interface ReassemblyClient {
   timedOut(packet: RxPacket): void;
 }
 
-/** Charged for a datagram beside its chunks. */
-const OVERHEAD = 512;
 const BUCKETS = 1024;
 /** Of a datagram that timed out so much is shown to the sender. */
 const QUOTE = 548;
-/** Not yet known. */
-const UNKNOWN = -1;
 
 /**
  * Which ECN field fragments together have (RFC 3168 §5.3), by the set of fields seen (a bit for each of Not-ECT,
@@ -39,55 +34,8 @@ const UNKNOWN = -1;
  */
 const ECN = Int8Array.of(-1, 0, 1, -1, 2, -1, 2, -1, 3, -1, 3, -1, 3, -1, 3, -1);
 
-/** One datagram of which some fragments have come. */
-class Datagram extends TimerNode {
-  netif: Netif;
-  readonly src: Addr;
-  readonly dst: Addr;
-  readonly id: number;
-  readonly protocol: number;
-  readonly data: StreamBuffer;
-  /** The first fragment's IP header, and its length; 0 while it has not come. */
-  readonly header = new Uint8Array(IPV4_HEADER_MAX);
-  headerLength = 0;
-  to = TO_HOST;
-  linkMulticast = false;
-  /** Length of the whole data; known when the last fragment has come. */
-  length = UNKNOWN;
-  /** Bytes that have come; since fragments never overlap, all of them when this is `length`. */
-  received = 0;
-  /** Fragments as [start, end), in order. */
-  ranges = new Int32Array(16);
-  count = 0;
-  ecn = 0;
-  /** RFC 5722 §3: fragments overlapped; what still comes is dropped with the rest. */
-  poisoned = false;
-  charged = OVERHEAD;
-  bucket = 0;
-  /** The next of the bucket; and neighbours in the order of arrival. */
-  next: Datagram | null = null;
-  older: Datagram | null = null;
-  younger: Datagram | null = null;
-  private readonly owner: Reassembly;
-
-  constructor(owner: Reassembly, packet: RxPacket, id: number, data: StreamBuffer) {
-    super();
-    this.owner = owner;
-    this.netif = packet.netif;
-    this.src = packet.src;
-    this.dst = packet.dst;
-    this.id = id;
-    this.protocol = packet.protocol;
-    this.data = data;
-  }
-
-  override onTimer(): void {
-    this.owner.expire(this);
-  }
-}
-
 /** Puts fragments together again (RFC 791 §3.2, RFC 815's task), within limits of memory, number and time. */
-export class Reassembly {
+export class Reassembly implements DatagramOwner {
   /** Bytes charged, and datagrams held. */
   memory = 0;
   count = 0;

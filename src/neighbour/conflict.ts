@@ -1,12 +1,11 @@
-import { type Addr, ANY, formatAddr } from "../wire/address.js";
-import { ARP_REQUEST } from "../wire/arp.js";
-import { BROADCAST_HIGH, BROADCAST_LOW, macBytes } from "../wire/ethernet.js";
-import { formatMac } from "../wire/address.js";
 import { EADDRINUSE, SystemError } from "../base/errors.js";
 import type { Environment } from "../netif/environment.js";
 import type { Netif } from "../netif/netif.js";
 import { below } from "../platform/random.js";
 import { TimerNode } from "../platform/timer-wheel.js";
+import { type Addr, ANY, formatAddr, formatMac } from "../wire/address.js";
+import { ARP_REQUEST } from "../wire/arp.js";
+import { BROADCAST_HIGH, BROADCAST_LOW, macBytes } from "../wire/ethernet.js";
 import { sendArp } from "./arp-output.js";
 import type { NeighbourCounters } from "./counters.js";
 

@@ -1,22 +1,30 @@
-import { BROADCAST_HIGH, BROADCAST_LOW, ETH_HEADER } from "../wire/ethernet.js";
-import { type Addr, isLoopback, isMulticast, LIMITED_BROADCAST } from "../wire/address.js";
-import { ARP_LENGTH, ARP_OPERATION, ARP_REPLY, ARP_REQUEST, ARP_SENDER_IP, ARP_SENDER_MAC, ARP_TARGET_IP, isArp } from "../wire/arp.js";
 import type { TxQueue } from "../link/tx-queue.js";
 import type { Environment } from "../netif/environment.js";
 import type { Netif } from "../netif/netif.js";
 import { below } from "../platform/random.js";
-import { TimerNode } from "../platform/timer-wheel.js";
+import { type Addr, isLoopback, isMulticast, LIMITED_BROADCAST } from "../wire/address.js";
+import {
+  ARP_LENGTH,
+  ARP_OPERATION,
+  ARP_REPLY,
+  ARP_REQUEST,
+  ARP_SENDER_IP,
+  ARP_SENDER_MAC,
+  ARP_TARGET_IP,
+  isArp,
+} from "../wire/arp.js";
+import { BROADCAST_HIGH, BROADCAST_LOW, ETH_HEADER } from "../wire/ethernet.js";
 import { sendArp } from "./arp-output.js";
 import { ConflictDetector } from "./conflict.js";
 import { NeighbourCounters } from "./counters.js";
+import { NeighbourEntries } from "./entries.js";
 import {
-  Neighbour,
+  type Neighbour,
   type NeighbourOwner,
   NUD_CONNECTED,
   NUD_DELAY,
   NUD_FAILED,
   NUD_INCOMPLETE,
-  NUD_IN_TIMER,
   NUD_NONE,
   NUD_PERMANENT,
   NUD_PROBE,
@@ -42,20 +50,6 @@ const NO_CLIENT: NeighbourClient = { isOurs: () => false, unreachable: () => {} 
 
 /** Of a packet that is given up, so much is shown to its sender. */
 const QUOTE = 128;
-/** A forced collection looks at the table at most so often. */
-const FORCED_GC_MS = 5000;
-
-class Collector extends TimerNode {
-  private readonly table: NeighbourTable;
-  constructor(table: NeighbourTable) {
-    super();
-    this.table = table;
-  }
-  override onTimer(now: number): void {
-    this.table.collectUnused(now);
-  }
-}
-
 /** The neighbours on all "ethernet" interfaces and the ARP (RFC 826) that finds them, with Linux's states and times. */
 export class NeighbourTable implements NeighbourOwner {
   readonly counters = new NeighbourCounters();
@@ -63,35 +57,35 @@ export class NeighbourTable implements NeighbourOwner {
   /** Address conflict detection (RFC 5227). */
   readonly conflicts: ConflictDetector;
   client: NeighbourClient = NO_CLIENT;
-  /** Entries. */
-  size = 0;
   private readonly env: Environment;
-  private readonly byNetif = new Map<Netif, Map<Addr, Neighbour>>();
-  private readonly collector: Collector;
+  private readonly table: NeighbourEntries;
   private readonly quote: number;
-  private lastForced = 0;
-  private forcedBefore = false;
 
   constructor(env: Environment) {
     this.env = env;
     this.settings = new NeighbourSettings(env.config);
     this.conflicts = new ConflictDetector(env, this.counters);
-    this.collector = new Collector(this);
+    this.table = new NeighbourEntries(env, this.settings, this.counters);
     this.quote = env.memory.reserve(QUOTE);
   }
 
   /** The entry of `addr`, made if need be; null: the table is full. */
   lookup(netif: Netif, addr: Addr): Neighbour | null {
-    return this.find(netif, addr) ?? this.create(netif, addr);
+    return this.table.find(netif, addr) ?? this.table.create(this, netif, addr);
   }
 
   find(netif: Netif, addr: Addr): Neighbour | null {
-    return this.byNetif.get(netif)?.get(addr) ?? null;
+    return this.table.find(netif, addr);
+  }
+
+  /** How many entries there are. */
+  get size(): number {
+    return this.table.size;
   }
 
   /** Every entry, for listings. */
-  *entries(): Generator<Neighbour> {
-    for (const map of this.byNetif.values()) yield* map.values();
+  entries(): Iterable<Neighbour> {
+    return this.table.all();
   }
 
   /** An entry set by hand, that no packet changes. */
@@ -102,29 +96,14 @@ export class NeighbourTable implements NeighbourOwner {
     this.learn(neighbour, macHigh, macLow, NUD_PERMANENT, true);
   }
 
-  /** Takes an entry out of the table; what waits there is lost. */
-  remove(neighbour: Neighbour): void {
-    if (neighbour.dead) return;
-    this.env.wheel.cancel(neighbour);
-    neighbour.dead = true;
-    neighbour.state = NUD_FAILED;
-    this.discardWaiting(neighbour);
-    this.byNetif.get(neighbour.netif)?.delete(neighbour.addr);
-    this.size--;
-  }
-
   /** Forgets all about an interface. */
   detach(netif: Netif): void {
     this.conflicts.forget(netif);
-    const map = this.byNetif.get(netif);
-    if (map === undefined) return;
-    for (const neighbour of [...map.values()]) this.remove(neighbour);
-    this.byNetif.delete(netif);
+    this.table.detach(netif);
   }
 
   close(): void {
-    for (const netif of [...this.byNetif.keys()]) this.detach(netif);
-    this.env.wheel.cancel(this.collector);
+    this.table.close();
     this.env.memory.release(this.quote, QUOTE);
   }
 
@@ -143,7 +122,8 @@ export class NeighbourTable implements NeighbourOwner {
    * and asks. When too much waits, the oldest goes (RFC 1122 §2.3.2.2: at least the latest is kept).
    */
   hold(neighbour: Neighbour, queue: TxQueue): void {
-    const waiting = (neighbour.waiting ??= new WaitingFrames(this.env.pool));
+    neighbour.waiting ??= new WaitingFrames(this.env.pool);
+    const { waiting } = neighbour;
     const index = queue.count - 1;
     const { counters, settings } = this;
     const kept = waiting.add(queue, index);
@@ -216,16 +196,6 @@ export class NeighbourTable implements NeighbourOwner {
     }
   }
 
-  /** Forgets entries that nobody has used for long; runs while there are more than gc_thresh1. */
-  collectUnused(now: number): void {
-    const { settings, env } = this;
-    if (this.size > settings.gcThresh1) {
-      for (const neighbour of [...this.entries()])
-        if (collectable(neighbour) && ((now - neighbour.usedAt) | 0) > settings.gcStaleMs) this.remove(neighbour);
-    }
-    if (this.size > settings.gcThresh1) env.wheel.arm(this.collector, (now + settings.gcIntervalMs) | 0);
-  }
-
   private answers(netif: Netif, target: Addr): boolean {
     return !isMulticast(target) && !isLoopback(target) && (netif.hasAddress(target) || this.client.isOurs(target));
   }
@@ -237,7 +207,7 @@ export class NeighbourTable implements NeighbourOwner {
       const known = this.find(netif, sender);
       if (known !== null) this.learn(known, high, low, NUD_STALE, true);
       else if (this.size < this.settings.gcThresh2) {
-        const made = this.create(netif, sender);
+        const made = this.table.create(this, netif, sender);
         if (made !== null) this.learn(made, high, low, NUD_STALE, true);
       }
     }
@@ -347,54 +317,9 @@ export class NeighbourTable implements NeighbourOwner {
       this.client.unreachable(neighbour.netif, this.quote, length - ETH_HEADER);
     }
   }
-
-  private discardWaiting(neighbour: Neighbour): void {
-    this.counters.TapstackArpQueueDrops += neighbour.waiting?.count ?? 0;
-    neighbour.waiting?.clear();
-    neighbour.waiting = null;
-  }
-
-  private create(netif: Netif, addr: Addr): Neighbour | null {
-    const { settings, env } = this;
-    if (this.size >= settings.gcThresh2) this.collectForced();
-    if (this.size >= settings.gcThresh3) {
-      this.counters.TapstackArpTableOverflows++;
-      return null;
-    }
-    const neighbour = new Neighbour(this, netif, addr, env.time);
-    let map = this.byNetif.get(netif);
-    if (map === undefined) {
-      map = new Map();
-      this.byNetif.set(netif, map);
-    }
-    map.set(addr, neighbour);
-    this.size++;
-    if (this.size > settings.gcThresh1 && this.collector.wheelSlot < 0)
-      env.wheel.arm(this.collector, (env.time.ms + settings.gcIntervalMs) | 0);
-    return neighbour;
-  }
-
-  /** Makes room: what did not answer, and what nobody used in the last 5 s. */
-  private collectForced(): void {
-    const now = this.env.time.ms;
-    const soon = this.forcedBefore && ((now - this.lastForced) | 0) < FORCED_GC_MS;
-    if (soon && this.size < this.settings.gcThresh3) return;
-    this.lastForced = now;
-    this.forcedBefore = true;
-    for (const neighbour of [...this.entries()]) {
-      if (this.size < this.settings.gcThresh2) return;
-      const old = ((now - neighbour.usedAt) | 0) > FORCED_GC_MS && ((now - neighbour.updatedAt) | 0) > FORCED_GC_MS;
-      if (collectable(neighbour) && (old || neighbour.state === NUD_FAILED)) this.remove(neighbour);
-    }
-  }
 }
 
 /** Whether an address can be a single neighbour's. */
 function isHost(addr: Addr): boolean {
   return addr >>> 24 !== 0 && !isMulticast(addr) && !isLoopback(addr) && addr !== LIMITED_BROADCAST;
-}
-
-/** Nothing is under way, and nobody set it by hand. */
-function collectable(neighbour: Neighbour): boolean {
-  return (neighbour.state & (NUD_IN_TIMER | NUD_PERMANENT)) === 0;
 }

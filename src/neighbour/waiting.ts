@@ -1,6 +1,17 @@
 import type { ChunkPool } from "../base/chunks.js";
 import { StreamBuffer } from "../base/stream-buffer.js";
-import { TX_CSUM, TX_GSO, TX_HEAD, TX_HEAD_LENGTH, TX_L4, TX_LENGTH, TX_PIECE, TX_PIECES, TX_STRIDE, type TxQueue } from "../link/tx-queue.js";
+import {
+  TX_CSUM,
+  TX_GSO,
+  TX_HEAD,
+  TX_HEAD_LENGTH,
+  TX_L4,
+  TX_LENGTH,
+  TX_PIECE,
+  TX_PIECES,
+  TX_STRIDE,
+  type TxQueue,
+} from "../link/tx-queue.js";
 
 /** What is kept of a row beside its bytes. */
 interface Row {

@@ -1,8 +1,20 @@
 import { lowerRow } from "../link/gso.js";
-import { LINK_CSUM, LINK_TSO4, LINK_USO4, type Link, type LinkHost, RX_FLAGS, RX_FRAME, RX_GSO, RX_LENGTH, RX_STRIDE } from "../link/link.js";
+import {
+  LINK_CSUM,
+  LINK_TSO4,
+  LINK_USO4,
+  type Link,
+  type LinkHost,
+  RX_FLAGS,
+  RX_FRAME,
+  RX_GSO,
+  RX_LENGTH,
+  RX_STRIDE,
+} from "../link/link.js";
 import { GSO_TCP4, TxQueue } from "../link/tx-queue.js";
-import { type Addr, LIMITED_BROADCAST, maskOf, type Prefix } from "../wire/address.js";
+import type { Addr } from "../wire/address.js";
 import { ETH_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, macHigh, macLow } from "../wire/ethernet.js";
+import type { InterfaceAddress } from "./address.js";
 import type { NetifCounters } from "./counters.js";
 import type { Environment } from "./environment.js";
 import { RxPacket } from "./packet.js";
@@ -16,16 +28,6 @@ const STRIDE = RX_STRIDE;
 const HEADER = ETH_HEADER;
 const IPV4 = ETHERTYPE_IPV4;
 const ARP = ETHERTYPE_ARP;
-
-/** An address of an interface. */
-export interface InterfaceAddress {
-  readonly addr: Addr;
-  /** 0 to 32 */
-  readonly prefix: number;
-  readonly mask: number;
-  /** The subnet's broadcast address; 0 where a subnet is too small to have one (RFC 3021). */
-  readonly broadcast: Addr;
-}
 
 /** What stands above an interface; registered by the IP layer. */
 export interface NetifClient {
@@ -87,7 +89,14 @@ export class Netif {
    * @param mac 6 bytes, for an "ethernet" link; default: the link's own suggestion, else a random local one
    * @param loopback the link leads back to this stack
    */
-  constructor(env: Environment, link: Link, index: number, counters: NetifCounters, mac?: Uint8Array, loopback = false) {
+  constructor(
+    env: Environment,
+    link: Link,
+    index: number,
+    counters: NetifCounters,
+    mac?: Uint8Array,
+    loopback = false,
+  ) {
     this.env = env;
     this.name = link.name;
     this.index = index;
@@ -272,18 +281,9 @@ export class Netif {
   }
 }
 
-/** The interface address that a prefix stands for. */
-export function interfaceAddress(prefix: Prefix): InterfaceAddress {
-  const mask = maskOf(prefix.length);
-  // RFC 3021: a /31 has two hosts and no broadcast address; neither has a /32.
-  const broadcast = prefix.length >= 31 ? 0 : prefix.addr | ~mask;
-  return { addr: prefix.addr, prefix: prefix.length, mask, broadcast: prefix.length === 0 ? LIMITED_BROADCAST : broadcast };
-}
-
 /** A random unicast address with the locally administered bit. */
 function randomMac(env: Environment): Uint8Array {
   const a = env.random.int32();
   const b = env.random.int32();
   return Uint8Array.of(2, a >>> 24, (a >>> 16) & 255, (a >>> 8) & 255, b >>> 24, (b >>> 16) & 255);
 }
-

@@ -136,7 +136,9 @@ class RowSender {
 
   constructor(session: Session, stack: StackApi) {
     this.session = session;
-    this.rows = stack.sockets();
+    // The stack knows of no users: its sockets are those of the process it runs in.
+    const uid = process.getuid?.() ?? 0;
+    this.rows = stack.sockets().map((row) => ({ ...row, uid }));
     session.task = this;
   }
 

@@ -1,6 +1,6 @@
 import { EAGAIN, SystemError } from "../base/errors.js";
+import { SocketEndpoint } from "../socket/endpoint.js";
 import { ERROR, HANGUP, READABLE, type Socket, WRITABLE } from "../socket/types.js";
-import { endpoint } from "./endpoint.js";
 import type { ConnectRequest, ListenRequest } from "./protocol.js";
 import { endsOf, Relay } from "./relay.js";
 import type { Session, Task } from "./session.js";
@@ -108,7 +108,7 @@ function acceptOne(session: Session, listener: Socket, owner: string, scratch: U
 function firstDatagram(session: Session, socket: Socket, scratch: Uint8Array): void {
   new Waiting(session, socket, (mask, waiting) => {
     if ((mask & READABLE) === 0) return;
-    const from = endpoint();
+    const from = new SocketEndpoint();
     const n = socket.receiveFrom(scratch, from);
     if (n === -EAGAIN) return;
     if (n < 0) throw new SystemError(n, "receive");

@@ -1,7 +1,7 @@
 import { EAGAIN, SystemError } from "../base/errors.js";
 import type { TimerHandle } from "../platform/clock.js";
+import { SocketEndpoint } from "../socket/endpoint.js";
 import type { Socket } from "../socket/types.js";
-import { endpoint } from "./endpoint.js";
 import type { PingRequest } from "./protocol.js";
 import { type Session, type Task, wireError } from "./session.js";
 import type { StackApi } from "./stack-api.js";
@@ -20,7 +20,7 @@ export class Pinger implements Task {
   private readonly socket: Socket;
   private readonly scratch: Uint8Array;
   private readonly message: Uint8Array;
-  private readonly from = endpoint();
+  private readonly from = new SocketEndpoint();
   /** When each remembered request was sent (µs), by sequence number modulo REMEMBERED; negative: answered. */
   private readonly sentAt = new Float64Array(REMEMBERED);
   private sent = 0;

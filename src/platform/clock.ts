@@ -34,9 +34,18 @@ class RealTimer implements TimerHandle {
 /** setTimeout takes an int32 of milliseconds; longer waits are cut and looked at again. */
 const LONGEST_WAIT_MS = 0x3fffffff;
 
-/** The host's monotonic clock and timers. Pending timers do not keep the process alive. */
+/**
+ * The host's monotonic clock and timers. A pending timer keeps the process alive, as an open socket does: a stack that
+ * waits for a retransmission or a probe is at work. Closing the stack ends that.
+ */
 export class RealClock implements Clock {
   private readonly start = performance.now();
+  private readonly unref: boolean;
+
+  /** @param options.unref timers do not keep the process alive */
+  constructor(options: { unref?: boolean } = {}) {
+    this.unref = options.unref ?? false;
+  }
 
   now(): number {
     return (performance.now() - this.start) * 1000;
@@ -70,6 +79,6 @@ export class RealClock implements Clock {
       fn();
     }, ms);
     // Node's handle has unref; a browser's number does not.
-    (timer.host as { unref?: () => void }).unref?.();
+    if (this.unref) (timer.host as { unref?: () => void }).unref?.();
   }
 }

@@ -1,6 +1,6 @@
 import { EAGAIN } from "../base/errors.js";
-import { endpoint } from "../observe/endpoint.js";
 import type { StackApi } from "../observe/stack-api.js";
+import { SocketEndpoint } from "../socket/endpoint.js";
 import type { Endpoint, Socket } from "../socket/types.js";
 import type { Running } from "./service.js";
 
@@ -13,7 +13,7 @@ const PATIENCE = 16;
 export class UdpServer implements Running {
   private readonly socket: Socket;
   private readonly scratch: Uint8Array;
-  private readonly from: Endpoint = endpoint();
+  private readonly from: Endpoint = new SocketEndpoint();
   private readonly reply: (length: number, from: Endpoint) => number;
 
   /**

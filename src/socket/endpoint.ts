@@ -6,6 +6,7 @@ import type { Endpoint, SocketAddress } from "./types.js";
 export class SocketEndpoint implements Endpoint {
   addr: Addr = ANY;
   port = 0;
+  ttl = 0;
 
   get address(): string {
     return formatAddr(this.addr);

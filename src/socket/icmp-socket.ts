@@ -118,6 +118,7 @@ export class IcmpSocket extends SocketBase {
     this.echo.receive(target, offset, length);
     from.addr = this.echo.lastFrom;
     from.port = 0;
+    if (from.ttl !== undefined) from.ttl = this.echo.lastTtl;
     return n;
   }
 

@@ -14,6 +14,8 @@ export const READ_HANGUP = 0x2000; // the peer closed its sending side
 export interface Endpoint {
   addr: Addr;
   port: number;
+  /** TTL of a received ICMP message; filled in only where the endpoint has the field. */
+  ttl?: number;
   /** The address as text; made on each reading. */
   readonly address: string;
 }

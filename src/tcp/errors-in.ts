@@ -2,10 +2,9 @@ import { EMSGSIZE } from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
 import { destroy } from "./close.js";
-import type { Connection } from "./connection.js";
+import { type Connection, touch } from "./connection.js";
 import { KIND_CONNECTION, SYN_RECEIVED, SYN_SENT } from "./constants.js";
 import type { TcpContext } from "./context.js";
-import { output } from "./output.js";
 
 /** Headers without options. */
 const IP_AND_TCP = 40;
@@ -35,7 +34,10 @@ export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
   } else c.softError = report.errno;
 }
 
-/** RFC 1191 §6.4: the path takes less; what was too large is sent again in smaller segments, window untouched. */
+/**
+ * RFC 1191 §6.4: the path takes less; what was too large is sent again in smaller segments, window untouched. That goes
+ * out when the batch ends: IP learns of the path (and of sending without DF) only after this report.
+ */
 function smallerPath(c: Connection, mtu: number): void {
   const { ip, settings } = c.tcp;
   const mss = Math.max(Math.max(mtu, ip.pathMtus.minimum) - IP_AND_TCP, settings.minSndMss);
@@ -45,5 +47,5 @@ function smallerPath(c: Connection, mtu: number): void {
   c.rttTiming = false;
   c.sndNxt = c.sndUna;
   if (c.cwnd < mss) c.cwnd = mss;
-  output(c);
+  touch(c);
 }

@@ -53,7 +53,7 @@ function predicted(c: Connection, seg: Segment): boolean {
     return processAck(c, seg);
   }
   if (acked !== 0 || seg.window << c.sndWscale !== c.sndWnd) return false;
-  if (c.oooCount > 0 || c.readShut || seg.length > c.rcvWnd) return false;
+  if (c.oooCount > 0 || c.rcvFin || c.readShut || seg.length > c.rcvWnd) return false;
   c.tcp.counters.TcpExtTCPHPHits++;
   c.sndWl1 = seg.seq;
   acceptText(c, seg);
@@ -256,6 +256,8 @@ function noteFin(c: Connection, seg: Segment): void {
   }
   c.rcvFin = true;
   c.rcvFinSeq = (seg.seq + seg.length) | 0;
+  // Out of order, like data; what came with it has been answered
+  if (seg.length === 0 && c.rcvFinSeq !== c.rcvNxt) sendAck(c);
 }
 
 /** Eighth, second half: once everything before it has come, the FIN counts. */

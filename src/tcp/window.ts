@@ -35,6 +35,8 @@ function leastUpdate(c: Connection): number {
  * knows of (Linux's rule), or from zero.
  */
 export function windowUpdateDue(c: Connection): boolean {
+  // All that the peer will ever send has a place
+  if (c.rcvFin) return false;
   const current = (c.rcvAdv - c.rcvNxt) | 0;
   const free = Math.min(c.rcvLimit - c.rcvQueued, 65535 << c.rcvWscale);
   const step = free - current;

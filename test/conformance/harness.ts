@@ -277,6 +277,8 @@ export class Script {
       dstPort: flow.peerPort,
       seq: ((flow.iss ?? 0) + seq) >>> 0,
     }).subarray(0, 28);
+    // As long as the segment was, for routers that do not name their MTU
+    new DataView(quoted.buffer).setUint16(2, 1500);
     this.note(`ICMP ${type}/${code} about seq ${seq}`);
     this.link.receive([{ packet: icmpPacket(parseAddr("10.0.0.254") as number, OURS, type, code, second, quoted) }]);
     this.drain();
@@ -411,7 +413,8 @@ export class Script {
   }
 
   private nothingLeft(instead: string): void {
-    if (this.taken < this.link.sent.length) throw this.failure(`sent and not expected, where the script has: ${instead}`);
+    if (this.taken < this.link.sent.length)
+      throw this.failure(`sent and not expected, where the script has: ${instead}`);
   }
 
   /** Sent packet `index` as a line; learns our initial sequence number from a SYN. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { SystemError } from "../../../src/base/errors.js";
 import type { ConflictDetection } from "../../../src/neighbour/conflict.js";
-import { addr, arp, describe as line, Lab, OTHER_MAC, OUR_MAC, PEER_MAC, prefix, US } from "../../unit/ip/lab.js";
+import { addr, arp, Lab, describe as line, OTHER_MAC, OUR_MAC, PEER_MAC, prefix, US } from "../../unit/ip/lab.js";
 
 const PROBE = "ff:ff:ff:ff:ff:ff arp who-has 10.77.0.2 tell 0.0.0.0";
 const ANNOUNCEMENT = "ff:ff:ff:ff:ff:ff arp who-has 10.77.0.2 tell 10.77.0.2";
@@ -102,6 +102,15 @@ describe("address conflict detection (RFC 5227)", () => {
     claim.lab.inject(thief);
     expect(claim.sent().map(([, what]) => what)).toEqual([ANNOUNCEMENT]);
     expect(claim.lab.ipv4.neighbours.counters.TapstackArpInConflicts).toBe(6);
+  });
+
+  it("answers somebody else's probe for an address in use, which is no conflict", () => {
+    const claim = new Claiming("fast");
+    claim.lab.wait(1000);
+    claim.lab.take();
+    claim.lab.inject(arp({ senderMac: OTHER_MAC, sender: "0.0.0.0", target: US }));
+    expect(claim.sent().map(([, what]) => what)).toEqual([`${OTHER_MAC} arp ${US} is-at ${OUR_MAC} to 0.0.0.0`]);
+    expect(claim.lab.ipv4.neighbours.counters.TapstackArpInConflicts).toBe(0);
   });
 
   it("a thief's frames do not enter the table", () => {

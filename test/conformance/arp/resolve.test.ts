@@ -1,7 +1,21 @@
 import { describe, expect, it } from "vitest";
 import { EHOSTUNREACH } from "../../../src/base/errors.js";
 import { stateName } from "../../../src/neighbour/neighbour.js";
-import { addr, arp, bytes, describe as line, ethernet, ip, Lab, OTHER_MAC, OUR_MAC, PEER, PEER_MAC, Recorder, US } from "../../unit/ip/lab.js";
+import {
+  addr,
+  arp,
+  bytes,
+  ethernet,
+  ip,
+  Lab,
+  describe as line,
+  OTHER_MAC,
+  OUR_MAC,
+  PEER,
+  PEER_MAC,
+  Recorder,
+  US,
+} from "../../unit/ip/lab.js";
 
 const PROTOCOL = 253;
 const WHO_HAS = "ff:ff:ff:ff:ff:ff arp who-has 10.77.0.1 tell 10.77.0.2";
@@ -9,7 +23,7 @@ const PROBE = `${PEER_MAC} arp who-has 10.77.0.1 tell 10.77.0.2`;
 const DATA = `${PEER_MAC} 10.77.0.2 > 10.77.0.1 proto 253 length 28`;
 
 /** Sends `length` bytes of an unknown protocol; the result is finish()'s. */
-export function send(lab: Lab, to = PEER, length = 8): number {
+function send(lab: Lab, to = PEER, length = 8): number {
   const route = lab.ipv4.routeTo(addr(to));
   if (route === null) return lab.ipv4.routeError;
   const at = lab.ipv4.begin(route, length);
@@ -204,7 +218,9 @@ describe("what is known of a neighbour, over time (RFC 1122 §2.3.2.1, Linux's N
 
 describe("the table is bounded", () => {
   it("has no more than gc_thresh3 entries, and says ENOBUFS", () => {
-    const lab = new Lab({ settings: { "net.ipv4.neigh.default.gc_thresh3": 4, "net.ipv4.neigh.default.gc_thresh2": 4 } });
+    const lab = new Lab({
+      settings: { "net.ipv4.neigh.default.gc_thresh3": 4, "net.ipv4.neigh.default.gc_thresh2": 4 },
+    });
     for (let i = 10; i < 14; i++) expect(send(lab, `10.77.0.${i}`)).toBe(0);
     expect(send(lab, "10.77.0.14")).toBe(-105);
     expect(lab.ipv4.neighbours.size).toBe(4);

@@ -1,6 +1,30 @@
 import { describe, expect, it } from "vitest";
-import { EHOSTDOWN, EHOSTUNREACH, ECONNREFUSED, EMSGSIZE, ENETUNREACH, ENONET, ENOPROTOOPT, EOPNOTSUPP, EPROTO } from "../../../src/base/errors.js";
-import { addr, BROADCAST_MAC, bytes, checksum, ethernet, icmp, ip, Lab, OUR_MAC, PEER, PEER_MAC, Recorder, US } from "../../unit/ip/lab.js";
+import {
+  ECONNREFUSED,
+  EHOSTDOWN,
+  EHOSTUNREACH,
+  EMSGSIZE,
+  ENETUNREACH,
+  ENONET,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  EPROTO,
+} from "../../../src/base/errors.js";
+import {
+  addr,
+  BROADCAST_MAC,
+  bytes,
+  checksum,
+  ethernet,
+  icmp,
+  ip,
+  Lab,
+  OUR_MAC,
+  PEER,
+  PEER_MAC,
+  Recorder,
+  US,
+} from "../../unit/ip/lab.js";
 
 const PROTOCOL = 253;
 /** No protocol here: answered with protocol unreachable. */
@@ -8,7 +32,12 @@ const UNKNOWN = 200;
 const data = bytes(16);
 
 /** An error from a router about a packet of ours. */
-function error(type: number, code: number, quote: Uint8Array = ip(bytes(8), { src: US, dst: PEER, protocol: PROTOCOL }), rest = 0): Uint8Array {
+function error(
+  type: number,
+  code: number,
+  quote: Uint8Array = ip(bytes(8), { src: US, dst: PEER, protocol: PROTOCOL }),
+  rest = 0,
+): Uint8Array {
   return ethernet(ip(icmp(quote, { type, code, rest }), { protocol: 1, src: "10.77.0.250" }));
 }
 
@@ -45,7 +74,10 @@ describe("errors in (RFC 792, RFC 1122 §3.2.2.1, Linux's icmp_err_convert)", ()
   it("points at the quoted transport header, behind options", () => {
     const lab = new Lab();
     const seen: number[] = [];
-    lab.ipv4.register(PROTOCOL, { input: () => {}, report: (r) => seen.push(lab.env.memory.u8[r.l4] as number, r.l4Length) });
+    lab.ipv4.register(PROTOCOL, {
+      input: () => {},
+      report: (r) => seen.push(lab.env.memory.u8[r.l4] as number, r.l4Length),
+    });
     lab.inject(error(3, 3, ip(bytes(12, 99), { src: US, dst: PEER, protocol: PROTOCOL, options: [1, 1, 1, 1] })));
     expect(seen).toEqual([99, 12]);
   });
@@ -120,21 +152,38 @@ describe("errors out (RFC 1122 §3.2.2, RFC 1812 §4.3.2)", () => {
   });
 
   it.each([
-    ["a packet to a broadcast address", ethernet(ip(data, { protocol: UNKNOWN, dst: "10.77.0.255" }), { dst: BROADCAST_MAC })],
-    ["a packet to 255.255.255.255", ethernet(ip(data, { protocol: UNKNOWN, dst: "255.255.255.255" }), { dst: OUR_MAC })],
+    [
+      "a packet to a broadcast address",
+      ethernet(ip(data, { protocol: UNKNOWN, dst: "10.77.0.255" }), { dst: BROADCAST_MAC }),
+    ],
+    [
+      "a packet to 255.255.255.255",
+      ethernet(ip(data, { protocol: UNKNOWN, dst: "255.255.255.255" }), { dst: OUR_MAC }),
+    ],
     ["a packet to a group", ethernet(ip(data, { protocol: UNKNOWN, dst: "224.0.0.1" }), { dst: "01:00:5e:00:00:01" })],
-    ["a packet from 0.0.0.0", ethernet(ip(data, { protocol: UNKNOWN, src: "0.0.0.0", dst: "224.0.0.1" }), { dst: OUR_MAC })],
+    [
+      "a packet from 0.0.0.0",
+      ethernet(ip(data, { protocol: UNKNOWN, src: "0.0.0.0", dst: "224.0.0.1" }), { dst: OUR_MAC }),
+    ],
     ["a packet from class E", ethernet(ip(data, { protocol: UNKNOWN, src: "240.0.0.1" }))],
     ["a later fragment with a bad option", ethernet(ip(data, { protocol: UNKNOWN, offset: 8, options: [7, 0, 0, 0] }))],
     ["an ICMP error with a bad option", ethernet(ip(icmp(data, { type: 3 }), { protocol: 1, options: [7, 0, 0, 0] }))],
-    ["an ICMP message of unknown type with a bad option", ethernet(ip(icmp(data, { type: 99 }), { protocol: 1, options: [7, 0, 0, 0] }))],
-    ["an empty ICMP message with a bad option", ethernet(ip(new Uint8Array(0), { protocol: 1, options: [7, 0, 0, 0] }))],
+    [
+      "an ICMP message of unknown type with a bad option",
+      ethernet(ip(icmp(data, { type: 99 }), { protocol: 1, options: [7, 0, 0, 0] })),
+    ],
+    [
+      "an empty ICMP message with a bad option",
+      ethernet(ip(new Uint8Array(0), { protocol: 1, options: [7, 0, 0, 0] })),
+    ],
     ["an IGMP message", ethernet(ip(data, { protocol: 2 }))],
   ])("are never sent about %s", (_, frame) => {
     const l = lab();
     l.ipv4.addRoute({ addr: 0, length: 0 }, addr(PEER), l.netif);
     l.inject(frame);
     expect(l.lines()).toEqual([]);
+    // Not even tried.
+    expect(l.icmp.counters.IcmpOutErrors).toBe(0);
     expect(l.unaccounted()).toBe(0);
   });
 
@@ -164,7 +213,8 @@ describe("errors out (RFC 1122 §3.2.2, RFC 1812 §4.3.2)", () => {
     const l = lab();
     l.ipv4.addRoute({ addr: 0, length: 0 }, addr(PEER), l.netif);
     const offend = (from: number, to: number): number => {
-      for (let i = from; i < to; i++) l.inject(ethernet(ip(data, { protocol: UNKNOWN, src: `8.8.${i >> 8}.${i & 255}` })));
+      for (let i = from; i < to; i++)
+        l.inject(ethernet(ip(data, { protocol: UNKNOWN, src: `8.8.${i >> 8}.${i & 255}` })));
       return l.take().length;
     };
     expect(offend(0, 200)).toBe(50);

@@ -81,7 +81,10 @@ describe("passive open", () => {
     expect(t.info("snd_mss")).toBe(48);
   });
 
-  scripted("our MSS bounds what we send too", (t) => t.passive("win 65535 <mss 9000>") && expect(t.info("snd_mss")).toBe(1460));
+  scripted(
+    "our MSS bounds what we send too",
+    (t) => t.passive("win 65535 <mss 9000>") && expect(t.info("snd_mss")).toBe(1460),
+  );
 
   scripted(
     "the MSS offered is that of the interface",

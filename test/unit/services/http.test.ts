@@ -90,6 +90,19 @@ describe("http", () => {
     expect(client.finReceived).toBe(true);
   });
 
+  it("does not close a connection on which something moves", async () => {
+    const stack = start();
+    const client = stack.connect(80);
+    for (const letter of "GET /n") {
+      client.write(Buffer.from(letter));
+      await turn();
+      stack.clock.advance(40_000_000);
+      await turn();
+    }
+    client.write(Buffer.from("othing HTTP/1.1\r\nHost: x\r\n\r\n"));
+    expect(await collect(client)).toContain("404");
+  });
+
   it("closes idle connections, and keeps nothing of those that were reset", async () => {
     const stack = start();
     const client = stack.connect(80);

@@ -62,6 +62,22 @@ describe("echo", () => {
     expect(Buffer.concat(got)).toEqual(numbers(1000).subarray(0, 200));
   });
 
+  it("goes on where a write was cut short", () => {
+    const { stack } = start("echo");
+    stack.window = 100;
+    const client = stack.connect(7);
+    const sent = numbers(1000);
+    const got: Buffer[] = [];
+    const few = new Uint8Array(30);
+    for (let at = 0, i = 0; i < 200; i++) {
+      if (at < sent.length) at += Math.max(0, client.write(sent, at));
+      stack.settle();
+      const n = client.read(few);
+      if (n > 0) got.push(Buffer.from(few.slice(0, n)));
+    }
+    expect(Buffer.concat(got)).toEqual(sent);
+  });
+
   it("lets go of a connection that is reset", () => {
     const { stack } = start("echo");
     const client = stack.connect(7);
@@ -200,6 +216,27 @@ describe("http-raw", () => {
     const one = RESPONSE.exec(text)![0];
     expect(text).toBe(one.repeat(200));
     expect(one).toContain("Content-Length: 12\r\n");
+  });
+});
+
+describe("http-raw at the end of the requests", () => {
+  it("still gives every answer it owes", () => {
+    const { stack } = start("http-raw");
+    stack.window = 150;
+    const client = stack.connect(80);
+    client.write(Buffer.from("GET / HTTP/1.1\r\n\r\n".repeat(5)));
+    client.shutdown("write");
+    const got: Buffer[] = [];
+    for (let i = 0; i < 20; i++) {
+      stack.settle();
+      got.push(readAll(client));
+    }
+    expect(
+      Buffer.concat(got)
+        .toString()
+        .match(/hello world/g)?.length,
+    ).toBe(5);
+    expect(client.finReceived).toBe(true);
   });
 });
 

@@ -1,0 +1,257 @@
+import { describe, expect } from "vitest";
+import { type Script, scripted } from "../harness.js";
+
+const LARGE = "win 65535 <mss 1000,nop,wscale 7>";
+
+/** Segments [from, to) of 1000 bytes, counted from 0, expected now. `last`: PSH on the last. */
+function expectSegments(t: Script, from: number, to: number, last = false): void {
+  for (let i = from; i < to; i++) {
+    const flags = last && i === to - 1 ? "P." : ".";
+    t.play(`> ${flags} ${1 + 1000 * i}:${1001 + 1000 * i}(1000) ack 1`);
+  }
+}
+
+const ack = (segments: number): string => `< . 1:1(0) ack ${1 + 1000 * segments}`;
+
+/** A connection with a window of 16 segments: 10 out, then all acknowledged one by one. */
+function ten(t: Script): void {
+  t.passive(LARGE);
+  t.play("< . 1:1(0) ack 1 win 1000");
+  t.write(100_000);
+  expectSegments(t, 0, 10);
+}
+
+/** Three duplicate ACKs for segment 0 while 0..9 are out: 10 and 11 by limited transmit, then 0 again. */
+function lossOfFirst(t: Script): void {
+  ten(t);
+  t.play(`+0.1 ${ack(0)}`);
+  expectSegments(t, 10, 11);
+  t.play(ack(0));
+  expectSegments(t, 11, 12);
+  t.play(ack(0));
+  expectSegments(t, 0, 1);
+}
+
+describe("slow start (RFC 5681 §3.1, RFC 6928)", () => {
+  scripted("ten segments at first", (t) => {
+    ten(t);
+    t.quiet(0.2);
+    expect(t.info("snd_cwnd")).toBe(10);
+  });
+
+  scripted("every segment acknowledged brings out two", (t) => {
+    ten(t);
+    t.play(`+0.1 ${ack(2)}`);
+    expectSegments(t, 10, 14);
+    t.play(ack(4));
+    expectSegments(t, 14, 18);
+    t.play(ack(10));
+    expectSegments(t, 18, 30);
+    expect(t.info("snd_cwnd")).toBe(20);
+  });
+
+  scripted("a window that is not used does not grow", (t) => {
+    t.passive(LARGE);
+    t.play("< . 1:1(0) ack 1 win 1000");
+    for (let i = 0; i < 20; i++) {
+      t.write(1000);
+      t.play(`
+        > P. ${1 + 1000 * i}:${1001 + 1000 * i}(1000) ack 1
+        +0.1 ${ack(i + 1)}`);
+    }
+    expect(t.info("snd_cwnd")).toBe(10);
+  });
+
+  scripted("more than half used counts as used", (t) => {
+    t.passive(LARGE);
+    t.play("< . 1:1(0) ack 1 win 1000");
+    t.write(6000);
+    expectSegments(t, 0, 6, true);
+    t.play(`+0.1 ${ack(6)}`);
+    expect(t.info("snd_cwnd")).toBe(16);
+  });
+
+  scripted("after an idle time longer than the RTO: back to ten (§4.1)", (t) => {
+    ten(t);
+    t.play(`+0.1 ${ack(10)}`);
+    expectSegments(t, 10, 30);
+    t.play(`+0.1 ${ack(30)}`);
+    expectSegments(t, 30, 70);
+    t.play(`+0.1 ${ack(70)}`);
+    expectSegments(t, 70, 100, true);
+    t.play(`+0.1 ${ack(100)}`);
+    expect(t.info("snd_cwnd")).toBeGreaterThan(70);
+    t.quiet(1);
+    t.write(50_000);
+    expectSegments(t, 100, 110);
+  });
+
+  scripted(
+    "unless tcp_slow_start_after_idle is 0",
+    (t) => {
+      ten(t);
+      t.play(`+0.1 ${ack(10)}`);
+      expectSegments(t, 10, 30);
+      t.play(`+0.1 ${ack(30)}`);
+      expectSegments(t, 30, 70);
+      t.play(`+0.1 ${ack(70)}`);
+      expectSegments(t, 70, 100, true);
+      t.play(`+0.1 ${ack(100)}`);
+      t.quiet(1);
+      t.write(50_000);
+      expectSegments(t, 100, 150, true);
+    },
+    { config: { "net.ipv4.tcp_slow_start_after_idle": 0 } },
+  );
+});
+
+describe("congestion avoidance (§3.1)", () => {
+  scripted("one segment more for each window acknowledged", (t) => {
+    lossOfFirst(t);
+    // Full acknowledgment: cwnd = ssthresh = 5
+    t.play(`+0.1 ${ack(12)}`);
+    t.takeAll();
+    let done = 12;
+    const cwnds: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const cwnd = t.info("snd_cwnd");
+      cwnds.push(cwnd);
+      for (let n = 0; n < cwnd; n++) {
+        t.play(`+0.001 ${ack(++done)}`);
+        t.takeAll();
+      }
+    }
+    expect(cwnds).toEqual([2, 4, 5, 6, 7]);
+    expect(t.info("snd_ssthresh")).toBe(5);
+  });
+});
+
+describe("fast retransmit and recovery (RFC 5681 §3.2, RFC 6582)", () => {
+  scripted("limited transmit on the first two duplicates (RFC 3042), retransmission on the third", (t) => {
+    lossOfFirst(t);
+    expect([t.info("ca_state"), t.info("snd_ssthresh"), t.info("snd_cwnd")]).toEqual([3, 5, 8]);
+    expect([t.counter("TcpExtTCPFastRetrans"), t.counter("TcpRetransSegs")]).toEqual([1, 1]);
+  });
+
+  scripted("each further duplicate opens the window by a segment", (t) => {
+    lossOfFirst(t);
+    // 12 are out, cwnd is 8: four more duplicates until something new may go
+    for (let i = 0; i < 4; i++) t.play(ack(0));
+    t.play(ack(0));
+    expectSegments(t, 12, 13);
+    t.play(ack(0));
+    expectSegments(t, 13, 14);
+  });
+
+  scripted("a full acknowledgment ends it with the window at ssthresh", (t) => {
+    lossOfFirst(t);
+    for (let i = 0; i < 8; i++) {
+      t.play(ack(0));
+      t.takeAll();
+    }
+    t.play(`+0.1 ${ack(12)}`);
+    t.takeAll();
+    expect([t.info("ca_state"), t.info("snd_cwnd")]).toEqual([0, 5]);
+  });
+
+  scripted("a partial acknowledgment: the next hole is sent again, the window deflates", (t) => {
+    lossOfFirst(t);
+    t.play(`+0.1 ${ack(3)}`);
+    expectSegments(t, 3, 4);
+    expect([t.info("ca_state"), t.info("snd_cwnd")]).toEqual([3, 6]);
+    t.play(`+0.1 ${ack(7)}`);
+    expectSegments(t, 7, 8);
+    expect([t.info("ca_state"), t.info("snd_cwnd")]).toEqual([3, 3]);
+    t.play(`+0.1 ${ack(12)}`);
+    expect(t.info("ca_state")).toBe(0);
+    t.takeAll();
+  });
+
+  scripted("it is entered once for a window of data", (t) => {
+    lossOfFirst(t);
+    t.play(`+0.1 ${ack(12)}`);
+    expectSegments(t, 12, 14);
+    for (let i = 0; i < 4; i++) {
+      t.play(ack(12));
+      t.takeAll();
+    }
+    expect(t.counter("TcpExtTCPFastRetrans")).toBe(1);
+  });
+
+  scripted("a window update is not a duplicate", (t) => {
+    ten(t);
+    t.play(`+0.1 < . 1:1(0) ack 1 win 1001
+      < . 1:1(0) ack 1 win 1002
+      < . 1:1(0) ack 1 win 1003`);
+    t.quiet(0.05);
+  });
+
+  scripted("nor is an ACK with data", (t) => {
+    ten(t);
+    t.play(`
+      +0.1 <& P. 1:11(10) ack 1
+      <& P. 11:21(10) ack 1
+      <& P. 21:31(10) ack 1
+      < P. 31:41(10) ack 1
+      +0.04 > . 10001:10001(0) ack 41`);
+    expect(t.counter("TcpExtTCPFastRetrans")).toBe(0);
+  });
+
+  scripted("nor is one with nothing outstanding", (t) => {
+    t.passive();
+    for (let i = 0; i < 5; i++) t.play("< . 1:1(0) ack 1");
+    expect(t.counter("TcpExtTCPFastRetrans")).toBe(0);
+  });
+
+  scripted("a lost retransmission is for the timeout", (t) => {
+    lossOfFirst(t);
+    t.play("+0.2 > . 1:1001(1000) ack 1");
+    expect([t.info("ca_state"), t.info("snd_cwnd")]).toEqual([4, 1]);
+  });
+});
+
+describe("after a timeout (RFC 5681 §3.1)", () => {
+  scripted("half the flight becomes ssthresh, the window one segment; slow start up to there", (t) => {
+    ten(t);
+    t.play("+0.3 > . 1:1001(1000) ack 1");
+    expect([t.info("snd_ssthresh"), t.info("snd_cwnd"), t.info("ca_state")]).toEqual([5, 1, 4]);
+    t.play(`+0.1 ${ack(1)}`);
+    expectSegments(t, 1, 3);
+    t.play(`+0.1 ${ack(3)}`);
+    expectSegments(t, 3, 7);
+    t.play(`+0.1 ${ack(7)}`);
+    expectSegments(t, 7, 12);
+    expect(t.info("snd_cwnd")).toBe(5);
+    t.play(`+0.1 ${ack(12)}`);
+    t.takeAll();
+    expect([t.info("snd_cwnd"), t.info("ca_state")]).toEqual([6, 0]);
+  });
+
+  scripted("what the peer had all along is not sent again", (t) => {
+    ten(t);
+    t.play(`
+      +0.3 > . 1:1001(1000) ack 1
+      +0.1 ${ack(10)}`);
+    // Four make slow start's five of one, the other six a sixth
+    expect(t.info("snd_cwnd")).toBe(6);
+    expectSegments(t, 10, 16);
+  });
+
+  scripted("a second timeout of the same segment leaves ssthresh", (t) => {
+    ten(t);
+    t.play(`
+      +0.3 > . 1:1001(1000) ack 1
+      +0.6 > . 1:1001(1000) ack 1`);
+    expect([t.info("snd_ssthresh"), t.info("snd_cwnd")]).toEqual([5, 1]);
+  });
+
+  scripted("duplicates of what was sent before it start no fast retransmit (RFC 6582 §4.1)", (t) => {
+    ten(t);
+    t.play(`
+      +0.3 > . 1:1001(1000) ack 1
+      +0.1 ${ack(2)}`);
+    expectSegments(t, 2, 5);
+    for (let i = 0; i < 5; i++) t.play(ack(2));
+    t.quiet(0.1);
+  });
+});

@@ -1,0 +1,399 @@
+import { describe, expect } from "vitest";
+import { READABLE } from "../../../src/socket/types.js";
+import { type Script, scripted } from "../harness.js";
+
+/** No quick ACKs from here on. */
+function calm(t: Script): Script {
+  t.passive();
+  t.set("TCP_QUICKACK", 0);
+  return t;
+}
+
+describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
+  scripted("data received before is acknowledged and not delivered twice", (t) => {
+    t.passive();
+    t.play(`
+      < P. 1:101(100) ack 1
+      > . 1:1(0) ack 101
+      < P. 1:101(100) ack 1
+      > . 1:1(0) ack 101
+      < P. 51:81(30) ack 1
+      > . 1:1(0) ack 101`);
+    t.read(100);
+    expect(t.tryRead(1)).toBe(-11);
+  });
+
+  scripted("of a segment half old, half new the new half counts", (t) => {
+    t.passive();
+    t.play(`
+      < P. 1:101(100) ack 1
+      > . 1:1(0) ack 101
+      < P. 51:151(100) ack 1
+      > . 1:1(0) ack 151`);
+    t.read(150);
+  });
+
+  scripted("data beyond the window is answered with an ACK", (t) => {
+    t.passive();
+    t.play(`
+      < P. 65536:65546(10) ack 1
+      > . 1:1(0) ack 1
+      < P. 1000000:1000010(10) ack 1
+      > . 1:1(0) ack 1`);
+  });
+
+  scripted("data that begins in the window and ends beyond it is trimmed", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+    t.play(`
+      < P. 1:3501(3500) ack 1
+      > . 1:1(0) ack 3001 win 0`);
+    t.read(3000);
+    t.play("> . 1:1(0) ack 3001 win 3000");
+  });
+
+  scripted("an empty segment before the window is answered, once in 500 ms", (t) => {
+    t.passive();
+    t.play(`
+      < . 0:0(0) ack 1
+      > . 1:1(0) ack 1
+      +0.3 < . 0:0(0) ack 1
+      +0.2 < . 0:0(0) ack 1
+      > . 1:1(0) ack 1`);
+  });
+
+  scripted("an ACK from a peer that has filled the window, with something lost, counts", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+    t.write(10);
+    t.play(`
+      > P. 1:11(10) ack 1
+      < . 1501:3001(1500) ack 1
+      > . 11:11(0) ack 1
+      < . 3001:3001(0) ack 11`);
+    expect(t.info("bytes_acked")).toBe(10);
+  });
+
+  scripted("with the window shut, an ACK in a data segment still counts", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+    t.write(10);
+    t.play(`
+      > P. 1:11(10) ack 1
+      < P. 1:3001(3000) ack 1
+      > . 11:11(0) ack 3001 win 0
+      < P. 3001:3002(1) ack 11
+      > . 11:11(0) ack 3001 win 0`);
+    expect(t.info("bytes_acked")).toBe(10);
+  });
+
+  scripted("across the wrap of sequence numbers", wrap, { isn: 0xffff_ff00 });
+  function wrap(t: Script): void {
+    t.passive();
+    t.play(`
+      < . 1461:2921(1460) ack 1
+      > . 1:1(0) ack 1
+      < . 1:1461(1460) ack 1
+      > . 1:1(0) ack 2921
+      < FP. 2921:3001(80) ack 1
+      > . 1:1(0) ack 3002`);
+    t.read(3000);
+  }
+
+  scripted("urgent data is read in line", (t) => {
+    t.passive();
+    t.play(`
+      < UP. 1:11(10) ack 1
+      > . 1:1(0) ack 11`);
+    t.read(10);
+  });
+});
+
+describe("out of order", () => {
+  scripted("each is answered at once by a duplicate ACK, what fills the hole by one for all", (t) => {
+    calm(t);
+    t.play(`
+      < . 1001:2001(1000) ack 1
+      > . 1:1(0) ack 1
+      < . 2001:3001(1000) ack 1
+      > . 1:1(0) ack 1
+      < . 4001:5001(1000) ack 1
+      > . 1:1(0) ack 1
+      < . 1:1001(1000) ack 1
+      > . 1:1(0) ack 3001
+      < . 3001:4001(1000) ack 1
+      > . 1:1(0) ack 5001`);
+    t.read(5000);
+  });
+
+  scripted("while there is a hole every segment is acknowledged at once", (t) => {
+    calm(t);
+    t.play(`
+      < . 1001:1501(500) ack 1
+      > . 1:1(0) ack 1
+      < . 1:101(100) ack 1
+      > . 1:1(0) ack 101
+      < . 101:201(100) ack 1
+      > . 1:1(0) ack 201`);
+  });
+
+  scripted("overlapping pieces in every order", (t) => {
+    t.passive();
+    const pieces = [
+      [1, 120],
+      [100, 150],
+      [140, 260],
+      [90, 300],
+      [250, 401],
+    ] as const;
+    let base = 0;
+    for (const order of permutations([0, 1, 2, 3, 4])) {
+      for (const i of order) {
+        const [from, to] = pieces[i] as readonly [number, number];
+        t.play(`< P. ${base + from}:${base + to}(${to - from}) ack 1`);
+        t.takeAll();
+      }
+      base += 400;
+      t.read(400);
+    }
+    expect(t.info("rcv_ooopack")).toBe(0);
+    expect(t.stack.pool.inUse).toBe(0);
+  });
+
+  scripted("of more holes than are kept the rest is dropped, and nothing breaks", (t) => {
+    t.passive("win 65535 <mss 1460>");
+    for (let seq = 2; seq < 2400; seq += 2) {
+      t.play(`< . ${seq}:${seq + 1}(1) ack 1`);
+      t.takeAll();
+    }
+    expect(t.info("rcv_ooopack")).toBe(1024);
+    expect(t.counter("TcpExtTCPOFODrop")).toBe(1199 - 1024);
+    for (let seq = 1; seq < 2400; seq += 100) {
+      t.play(`< . ${seq}:${seq + 100}(100) ack 1`);
+      t.takeAll();
+    }
+    t.read(2400);
+  });
+});
+
+describe("delayed ACK (§3.8.6.3)", () => {
+  scripted("at the start 16 segments are acknowledged at once", (t) => {
+    t.passive();
+    for (let i = 0; i < 16; i++)
+      t.play(`
+        < P. ${1 + 10 * i}:${11 + 10 * i}(10) ack 1
+        > . 1:1(0) ack ${11 + 10 * i}`);
+    t.play(`
+      < P. 161:171(10) ack 1
+      +0.04 > . 1:1(0) ack 171`);
+  });
+
+  scripted("later one waits 40 ms", (t) => {
+    calm(t);
+    t.play(`
+      < P. 1:11(10) ack 1
+      +0.03 < P. 11:21(10) ack 1
+      +0.01 > . 1:1(0) ack 21
+      +0.1 < P. 21:31(10) ack 1
+      +0.04 > . 1:1(0) ack 31`);
+    expect(t.counter("TcpExtDelayedACKs")).toBe(2);
+  });
+
+  scripted("every second full-sized segment is acknowledged at once", (t) => {
+    calm(t);
+    t.play(`
+      < . 1:1461(1460) ack 1
+      +0.01 < . 1461:2921(1460) ack 1
+      > . 1:1(0) ack 2921
+      +0.01 < . 2921:4381(1460) ack 1
+      +0.01 < . 4381:5841(1460) ack 1
+      > . 1:1(0) ack 5841`);
+  });
+
+  scripted("full-sized is what the peer sends, not what it might", (t) => {
+    calm(t);
+    t.play(`
+      < . 1:1001(1000) ack 1
+      +0.01 < . 1001:2001(1000) ack 1
+      > . 1:1(0) ack 2001`);
+    expect(t.info("rcv_mss")).toBe(1000);
+  });
+
+  scripted("one decision for a batch of segments", (t) => {
+    calm(t);
+    t.play(`
+      <& . 1:1461(1460) ack 1
+      <& . 1461:2921(1460) ack 1
+      <& . 2921:4381(1460) ack 1
+      <& . 4381:5841(1460) ack 1
+      < . 5841:7301(1460) ack 1
+      > . 1:1(0) ack 7301`);
+  });
+
+  scripted("one ACK for a frame that stands for several", (t) => {
+    calm(t);
+    t.play(`
+      < P. 1:14601(14600) ack 1 gso 1460
+      > . 1:1(0) ack 14601`);
+    t.read(14600);
+    expect([t.info("segs_in"), t.info("rcv_mss")]).toEqual([11, 1460]);
+  });
+
+  scripted("data of ours carries it", (t) => {
+    calm(t);
+    t.play("< P. 1:11(10) ack 1");
+    t.write(5);
+    t.play("> P. 1:6(5) ack 11");
+    t.quiet(0.1);
+  });
+
+  scripted("an application that answers within the batch needs no ACK of its own, even at the start", (t) => {
+    t.passive();
+    t.socket.onReady = (s, mask) => {
+      const buffer = new Uint8Array(100);
+      if ((mask & READABLE) !== 0) s.write(buffer, 0, s.read(buffer));
+    };
+    t.play(`
+      < P. 1:11(10) ack 1
+      > P. 1:11(10) ack 11
+      +0.05 < P. 11:21(10) ack 11
+      > P. 11:21(10) ack 21`);
+  });
+
+  scripted("an application that answers later: its answers carry the ACKs (pingpong)", (t) => {
+    t.passive();
+    t.play(`
+      < P. 1:11(10) ack 1
+      > . 1:1(0) ack 11`);
+    t.write(5);
+    t.play(`
+      > P. 1:6(5) ack 11
+      +0.1 < P. 11:21(10) ack 6`);
+    t.quiet(0.02);
+    t.write(5);
+    t.play(`
+      > P. 6:11(5) ack 21
+      +0.1 < P. 21:31(10) ack 11
+      +0.04 > . 11:11(0) ack 31
+      < P. 31:41(10) ack 11
+      > . 11:11(0) ack 41`);
+  });
+
+  scripted("after a silence longer than the RTO ACKs are quick again", (t) => {
+    calm(t);
+    t.play(`
+      < P. 1:11(10) ack 1
+      +0.04 > . 1:1(0) ack 11
+      +0.3 < P. 11:21(10) ack 1
+      > . 1:1(0) ack 21`);
+  });
+});
+
+describe("the window we offer (§3.8.6.2.2)", () => {
+  scripted("its right edge stands while data is unread", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
+    t.play(`
+      < . 1:1461(1460) ack 1
+      > . 1:1(0) ack 1461 win 8540
+      < . 1461:2921(1460) ack 1
+      > . 1:1(0) ack 2921 win 7080
+      < P. 2921:2931(10) ack 1
+      > . 1:1(0) ack 2931 win 7070`);
+  });
+
+  scripted("silly window avoidance: less than a segment is not offered", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
+    t.play(`
+      < P. 1:10001(10000) ack 1
+      > . 1:1(0) ack 10001 win 0`);
+    t.read(1000);
+    t.read(459);
+    t.quiet(1);
+    t.read(1);
+    t.play("> . 1:1(0) ack 10001 win 1460");
+  });
+
+  scripted("a small buffer counts by halves", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 2000 });
+    t.play(`
+      < P. 1:2001(2000) ack 1
+      > . 1:1(0) ack 2001 win 0`);
+    t.read(999);
+    t.quiet(1);
+    t.read(1);
+    t.play("> . 1:1(0) ack 2001 win 1000");
+  });
+
+  scripted("a probe of a shut window is answered, the byte in it not taken", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+    t.play(`
+      < P. 1:3001(3000) ack 1
+      > . 1:1(0) ack 3001 win 0
+      +0.3 < . 3001:3002(1) ack 1
+      > . 1:1(0) ack 3001 win 0
+      +0.6 < . 3000:3000(0) ack 1
+      > . 1:1(0) ack 3001 win 0`);
+    t.read(3000);
+    t.play(`
+      > . 1:1(0) ack 3001 win 3000
+      < . 3001:3002(1) ack 1
+      > . 1:1(0) ack 3002 win 2999`);
+  });
+
+  scripted("reading tells the peer once the window is worth twice what it knows of", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 20000 });
+    t.play(`
+      < P. 1:14001(14000) ack 1
+      > . 1:1(0) ack 14001 win 6000`);
+    t.read(5000);
+    t.quiet(1);
+    t.read(1000);
+    t.play("> . 1:1(0) ack 14001 win 12000");
+  });
+
+  scripted("no window update once the peer has sent its FIN", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+    t.play(`
+      < P. 1:3001(3000) ack 1
+      > . 1:1(0) ack 3001 win 0
+      < F. 3001:3001(0) ack 1
+      > . 1:1(0) ack 3002 win 0`);
+    t.read(3000);
+    t.quiet(1);
+  });
+
+  scripted("over 64 KB it is scaled, and its right edge never moves back", (t) => {
+    t.passive("win 65535 <mss 1460,nop,wscale 7>", { SO_RCVBUF: 300_000 });
+    let edge = 1 + 65535;
+    let seq = 1;
+    let unread = 0;
+    const sizes = [1460, 1, 777, 1460, 13, 1460, 1460, 1459, 333];
+    for (let i = 0; i < 600; i++) {
+      const size = Math.min(sizes[i % sizes.length] as number, edge - seq);
+      if (size > 0) t.play(`< . ${seq}:${seq + size}(${size}) ack 1`);
+      seq += size;
+      unread += size;
+      if (i % 50 === 49) {
+        t.read(60_000 < unread ? 60_000 : unread);
+        unread -= Math.min(60_000, unread);
+      }
+      for (const wire of t.takeAll()) {
+        const next = ((wire.ack - t.flow.isn) | 0) + (wire.window << 3);
+        expect(next).toBeGreaterThanOrEqual(edge);
+        edge = next;
+      }
+    }
+    expect(edge).toBeGreaterThan(300_000);
+  });
+
+  scripted("the first ACK after the handshake opens the whole of it", (t) => {
+    t.passive("win 65535 <mss 1460,nop,wscale 7>");
+    t.play(`
+      < P. 1:11(10) ack 1
+      > . 1:1(0) ack 11 win 32767`);
+  });
+});
+
+function permutations(items: readonly number[]): number[][] {
+  if (items.length <= 1) return [[...items]];
+  return items.flatMap((item, i) =>
+    permutations([...items.slice(0, i), ...items.slice(i + 1)]).map((rest) => [item, ...rest]),
+  );
+}
