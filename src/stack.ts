@@ -1,10 +1,10 @@
 import { CHUNK_SHIFT, ChunkPool } from "./base/chunks.js";
 import { Config, type Setting, type SettingValue } from "./base/config.js";
-import { EBADF, EINVAL, SystemError } from "./base/errors.js";
+import { EBADF, EBUSY, EINVAL, ENETDOWN, SystemError } from "./base/errors.js";
 import { Memory } from "./base/memory.js";
 import { Icmp } from "./icmp/icmp.js";
 import { ICMP_SETTINGS } from "./icmp/settings.js";
-import { type AttachOptions, planAttach } from "./ip/attach-plan.js";
+import { type AttachOptions, type AttachPlan, planAttach } from "./ip/attach-plan.js";
 import { Ipv4 } from "./ip/ipv4.js";
 import { IP_SETTINGS } from "./ip/settings.js";
 import { PROTO_TCP, PROTO_UDP } from "./ip/transport.js";
@@ -38,6 +38,8 @@ const DEFAULT_MEMORY = 256 * MIB;
 /** Times in one batch that sockets are told of what telling them brought about. */
 const MOST_ROUNDS = 8;
 const LEAST_MEMORY = 4 * MIB;
+/** Offsets are int32, and a memory is a whole number of WebAssembly pages. */
+const MOST_MEMORY = 0x7fff0000;
 
 /** Every setting there is, in one table: `stack.sysctl` and the docs are made from it. */
 export const SETTINGS: readonly Setting[] = [
@@ -56,7 +58,7 @@ export interface StackOptions {
   random?: Random;
   /** Settings by sysctl name: `{ "net.ipv4.ip_local_port_range": "40000 40999" }`. */
   config?: Readonly<Record<string, SettingValue>>;
-  /** Bytes of the stack's memory, 4 MiB to 2 GiB; most of them payload buffers. Default 256 MiB. */
+  /** Bytes of the stack's memory, 4 MiB to 64 KiB under 2 GiB; most of them payload buffers. Default 256 MiB. */
   memory?: number;
   /** The part of the ephemeral port range that is this stack's, where several share one address. */
   portSlice?: { index: number; count: number };
@@ -67,9 +69,9 @@ export type { AttachOptions };
 /** A link in use. */
 export interface Attachment {
   readonly name: string;
-  /** Called once when the link is gone for good; sockets see ENETDOWN. */
+  /** Called once when the link is gone for good; its routes are too (ENETUNREACH). Not called on detach or close. */
   onDown: ((error: SystemError) => void) | null;
-  /** Takes the link off the stack and closes it. */
+  /** Takes the link off the stack and closes it. Again: the same promise. */
   detach(): Promise<void>;
 }
 
@@ -77,6 +79,9 @@ class Attached implements Attachment {
   readonly netif: Netif;
   readonly name: string;
   onDown: ((error: SystemError) => void) | null = null;
+  /** Ends the wait of the attach() that is under way; null when none is. */
+  giveUp: ((error: SystemError) => void) | null = null;
+  private detaching: Promise<void> | null = null;
   private readonly stack: Stack;
 
   constructor(stack: Stack, netif: Netif) {
@@ -86,7 +91,8 @@ class Attached implements Attachment {
   }
 
   detach(): Promise<void> {
-    return this.stack.detach(this);
+    this.detaching ??= this.stack.detach(this);
+    return this.detaching;
   }
 }
 
@@ -112,6 +118,7 @@ export class Stack {
   private busy = false;
   private scheduled = false;
   private closed = false;
+  private closing: Promise<void> | null = null;
   private readonly turn = (): void => {
     this.scheduled = false;
     if (!this.busy && !this.closed) this.finish();
@@ -119,9 +126,9 @@ export class Stack {
 
   constructor(options: StackOptions = {}) {
     const bytes = options.memory ?? DEFAULT_MEMORY;
-    if (!(bytes >= LEAST_MEMORY))
+    if (!(bytes >= LEAST_MEMORY && bytes <= MOST_MEMORY))
       throw new SystemError(EINVAL, "createStack", {
-        sentence: `a memory of ${bytes} bytes is too small; give at least ${LEAST_MEMORY}`,
+        sentence: `a memory of ${bytes} bytes; give from ${LEAST_MEMORY} to ${MOST_MEMORY}`,
       });
     this.clock = options.clock ?? new RealClock();
     this.random = options.random ?? new SystemRandom();
@@ -160,29 +167,40 @@ export class Stack {
 
   /**
    * Puts a link to use: opens it, makes sure that the address is free, takes it and announces it. Rejects with EINVAL
-   * (an address or option that is none), EADDRINUSE (somebody on the link has the address), and what the link throws;
-   * the link is then closed.
+   * (an address or option that is none), EADDRINUSE (somebody on the link has the address), EBADF (the stack is
+   * closed), ENETDOWN (detached in the meantime) and what the link says; the link is then closed. EBUSY for a link
+   * that is attached already, and stays so.
    */
   async attach(link: Link, options: AttachOptions): Promise<Attachment> {
-    const plan = planAttach(link, options);
-    this.enter();
-    const attached = this.open(link, plan.mac, false);
-    const { netif } = attached;
+    if (this.attached.some(({ netif }) => netif.link === link))
+      throw new SystemError(EBUSY, "attach", { address: link.name, sentence: "this stack has that link already" });
+    let attached: Attached | null = null;
     try {
-      for (const prefix of plan.addresses) {
-        await this.claim(netif, prefix.addr, options.conflictDetection ?? "fast");
-        this.enter();
-        this.ip.addAddress(netif, prefix);
-        this.ip.neighbours.conflicts.announce(netif, prefix.addr);
-      }
-      for (const [addr, mac] of plan.neighbours)
-        this.ip.neighbours.setPermanent(netif, addr, macHigh(mac), macLow(mac));
-      if (plan.gateway !== null) this.ip.addRoute({ addr: ANY, length: 0 }, plan.gateway, netif);
+      if (this.closed) throw new SystemError(EBADF, "attach", { sentence: "the stack is closed" });
+      const plan = planAttach(link, options);
+      this.enter();
+      attached = this.open(link, plan.mac, false);
+      await this.configure(attached, plan, options.conflictDetection ?? "fast");
+      return attached;
     } catch (error) {
-      await this.detach(attached);
+      const closing = attached === null ? async () => link.close() : () => (attached as Attached).detach();
+      // Why it could not be attached matters more than that it cannot be closed either.
+      await closing().catch(() => {});
       throw error;
     }
-    return attached;
+  }
+
+  private async configure(attached: Attached, plan: AttachPlan, mode: ConflictDetection): Promise<void> {
+    const { netif } = attached;
+    for (const prefix of plan.addresses) {
+      await this.claim(attached, prefix.addr, mode);
+      if (!netif.up) throw new SystemError(ENETDOWN, "attach", { address: netif.name });
+      this.enter();
+      this.ip.addAddress(netif, prefix);
+      this.ip.neighbours.conflicts.announce(netif, prefix.addr);
+    }
+    for (const [addr, mac] of plan.neighbours) this.ip.neighbours.setPermanent(netif, addr, macHigh(mac), macLow(mac));
+    if (plan.gateway !== null) this.ip.addRoute({ addr: ANY, length: 0 }, plan.gateway, netif);
   }
 
   /** Reads a setting as text, or sets it; Linux's names. Throws ENOENT, EINVAL. */
@@ -226,19 +244,13 @@ export class Stack {
     return this.ip.netifs;
   }
 
-  /** Ends everything: sockets are closed with resets, links are closed, no timer is left. */
-  async close(): Promise<void> {
-    if (this.closed) return;
-    this.time.refresh();
-    this.busy = true;
-    this.opened.close();
-    this.tcp.close();
-    for (const { netif } of this.attached) netif.flush();
-    this.closed = true;
-    await Promise.all(this.attached.splice(0).map((a) => this.release(a)));
-    this.icmp.close();
-    this.ip.close();
-    this.wheel.close();
+  /**
+   * Ends everything: sockets are closed with resets, links are closed, no timer is left. Rejects with what a link said
+   * that could not be closed, once the rest has ended all the same.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.end();
+    return this.closing;
   }
 
   /** See {@link Attachment.detach}. */
@@ -246,12 +258,34 @@ export class Stack {
     const index = this.attached.indexOf(attached as Attached);
     if (index < 0) return;
     this.attached.splice(index, 1);
+    this.enter();
     await this.release(attached as Attached);
   }
 
-  private async release({ netif }: Attached): Promise<void> {
-    if (this.ip.netifs.includes(netif)) this.ip.detach(netif);
-    await netif.close();
+  private async end(): Promise<void> {
+    this.time.refresh();
+    this.busy = true;
+    this.opened.close();
+    this.tcp.close();
+    this.closed = true;
+    const ends = await Promise.allSettled(this.attached.splice(0).map((a) => this.release(a)));
+    this.icmp.close();
+    this.ip.close();
+    this.wheel.close();
+    for (const one of ends) if (one.status === "rejected") throw one.reason;
+  }
+
+  private async release(attached: Attached): Promise<void> {
+    const { netif } = attached;
+    try {
+      netif.flush();
+    } finally {
+      netif.down();
+      this.ip.detach(netif);
+      this.resume();
+      attached.giveUp?.(new SystemError(ENETDOWN, "attach", { sentence: `${netif.name} was detached meanwhile` }));
+      await netif.close();
+    }
   }
 
   private open(link: Link, mac: Uint8Array | undefined, loopback: boolean): Attached {
@@ -307,10 +341,18 @@ export class Stack {
     if (this.closed) return;
     this.time.refresh();
     this.busy = true;
-    netif.flush();
+    try {
+      netif.flush();
+      this.resume();
+    } finally {
+      this.finish();
+    }
+  }
+
+  /** Those who found a link full try again. */
+  private resume(): void {
     this.tcp.resume();
     this.udp.resume();
-    this.finish();
   }
 
   /** The end of a batch: sockets are told, connections settle, everything goes out. */
@@ -318,15 +360,28 @@ export class Stack {
     this.busy = true;
     const { ready } = this.opened;
     let rounds = 0;
-    do {
-      ready.dispatch();
-      this.tcp.settle();
-    } while (ready.pending && ++rounds < MOST_ROUNDS);
+    try {
+      do {
+        ready.dispatch();
+        this.tcp.settle();
+      } while (ready.pending && ++rounds < MOST_ROUNDS);
+      this.flush(0);
+    } finally {
+      this.busy = false;
+      // Somebody who is ready again each time he is told gets his turns, but not this one for ever.
+      if (ready.pending) this.schedule();
+    }
+  }
+
+  /** Flushes the interfaces from number `first` of the list on; one whose link throws does not keep back the others. */
+  private flush(first: number): void {
     const { attached } = this;
-    for (let i = 0; i < attached.length; i++) (attached[i] as Attached).netif.flush();
-    this.busy = false;
-    // Somebody who is ready again each time he is told gets his turns, but not this one for ever.
-    if (ready.pending) this.schedule();
+    let i = first;
+    try {
+      for (; i < attached.length; i++) (attached[i] as Attached).netif.flush();
+    } finally {
+      if (i < attached.length) this.flush(i + 1);
+    }
   }
 
   /** The application calls, or is about to: outside a batch the clock is read once a turn. */
@@ -344,14 +399,23 @@ export class Stack {
   }
 
   private linkDown(attached: Attached, error: SystemError): void {
+    if (this.closed) return;
+    this.enter();
     attached.netif.down();
     this.ip.changed();
+    this.resume();
+    attached.giveUp?.(error);
     attached.onDown?.(error);
   }
 
-  private claim(netif: Netif, addr: number, mode: ConflictDetection): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.ip.neighbours.conflicts.claim(netif, addr, mode, (error) => (error === null ? resolve() : reject(error)));
+  private claim(attached: Attached, addr: number, mode: ConflictDetection): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      attached.giveUp = reject;
+      this.ip.neighbours.conflicts.claim(attached.netif, addr, mode, (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    }).finally(() => {
+      attached.giveUp = null;
     });
   }
 }

@@ -110,6 +110,14 @@ export class StreamBuffer {
     }
   }
 
+  /** Gives back the chunks that hold nothing of the first `length` bytes. */
+  truncate(length: number): void {
+    const keep = (this.skip + length + CHUNK_MASK) >> CHUNK_SHIFT;
+    const mask = this.ring.length - 1;
+    for (let i = keep; i < this.span; i++) this.giveSlot((this.first + i) & mask);
+    if (this.span > keep) this.span = keep;
+  }
+
   /** Gives every chunk back: for when nothing is kept any more, so that an idle connection owns none. */
   clear(): void {
     const mask = this.ring.length - 1;

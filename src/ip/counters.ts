@@ -44,6 +44,9 @@ export class IpCounters {
   TapstackIpNotJoined = 0;
   /** Dropped: a unicast packet in a broadcast or multicast frame (RFC 1122 §3.3.6). */
   TapstackIpUnicastInMulticast = 0;
+  /** IGMP messages received that were right; those that were not. */
+  TapstackIgmpInMsgs = 0;
+  TapstackIgmpInErrors = 0;
   /** Fragments that came twice. */
   TapstackReasmDuplicates = 0;
   /** Datagrams given up before their time because others needed the memory. */

@@ -23,6 +23,7 @@ import {
   writeV2,
   writeV3,
 } from "../wire/igmp.js";
+import type { IpCounters } from "./counters.js";
 import type { IpOutput } from "./output.js";
 import { Route } from "./route.js";
 import { PROTO_IGMP, type Transport } from "./transport.js";
@@ -70,13 +71,15 @@ export class Groups implements Transport {
   forcedVersion = 0;
   private readonly env: Environment;
   private readonly output: IpOutput;
+  private readonly counters: IpCounters;
   private readonly members = new Map<Netif, Map<Addr, Membership>>();
   /** Tick until which an interface speaks version 2. */
   private readonly oldUntil = new Map<Netif, number>();
 
-  constructor(env: Environment, output: IpOutput) {
+  constructor(env: Environment, output: IpOutput, counters: IpCounters) {
     this.env = env;
     this.output = output;
+    this.counters = counters;
   }
 
   /** Whether packets to `group` that come in through `netif` are for us. What loops back may be any interface's. */
@@ -143,11 +146,15 @@ export class Groups implements Transport {
     for (const netif of [...this.members.keys()]) this.detach(netif);
   }
 
-  /** An IGMP message (RFC 3376 §4). Bad ones are ignored. */
+  /** An IGMP message (RFC 3376 §4). Bad ones are counted and ignored. */
   input(packet: RxPacket): void {
     const { dv } = this.env.memory;
     const { l4, l4Length, netif } = packet;
-    if (l4Length < IGMP_V2_LENGTH || !verifies(this.env.memory, l4, l4Length, 0)) return;
+    if (l4Length < IGMP_V2_LENGTH || !verifies(this.env.memory, l4, l4Length, 0)) {
+      this.counters.TapstackIgmpInErrors++;
+      return;
+    }
+    this.counters.TapstackIgmpInMsgs++;
     const type = dv.getUint8(l4);
     const group = dv.getInt32(l4 + IGMP_GROUP);
     if (type === IGMP_QUERY) this.query(netif, dv.getUint8(l4 + IGMP_MAX_RESPONSE), group, l4Length);

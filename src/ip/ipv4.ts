@@ -50,7 +50,7 @@ export class Ipv4 implements NetifClient, NeighbourClient {
     this.pathMtus = new PathMtus(env.time, env.wheel);
     this.routes = new Routes(this.local, this.pathMtus, env.random.int32());
     this.output = new IpOutput(env, this.counters, neighbours);
-    this.groups = new Groups(env, this.output);
+    this.groups = new Groups(env, this.output, this.counters);
     this.reassembly = new Reassembly(env, this.counters);
     this.receiver = new IpInput(env, this.counters, this.local, this.groups, this.reassembly);
     this.pathMtus.onChange = () => this.routes.invalidate();

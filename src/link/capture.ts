@@ -47,6 +47,7 @@ export class CaptureLink implements Link, LinkWrapper {
   private readonly snaplen: number;
   private host: LinkHost | null = null;
   private frames = 0;
+  private closed = false;
 
   constructor(inner: Link, sink: CaptureSink, options: CaptureOptions) {
     this.inner = inner;
@@ -79,6 +80,7 @@ export class CaptureLink implements Link, LinkWrapper {
     const linkType = this.layer === "ethernet" ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
     this.inner.open(new InnerHost(host, this, this.raw && host.offload));
     this.host = host;
+    this.closed = false;
     this.sink.write(pcapngHeader(linkType, this.name, this.snaplen, "tapstack"));
   }
 
@@ -95,11 +97,13 @@ export class CaptureLink implements Link, LinkWrapper {
   }
 
   close(): void | Promise<void> {
-    if (this.host === null) return;
+    if (this.closed) return;
+    this.closed = true;
     this.host = null;
+    // Also when it was never opened: the link may hold a device, and the sink a file.
     const closing = this.inner.close();
     if (closing === undefined) return this.sink.end?.();
-    return closing.then(() => this.sink.end?.());
+    return closing.finally(() => this.sink.end?.());
   }
 
   /** Those of the link captured, and TapstackCaptureFrames: frames written. */

@@ -62,7 +62,9 @@ export function completeChecksum(queue: TxQueue, index: number): void {
   const first = rows[row + TX_PIECE] as number;
   // The field holds the pseudo-header's sum, so summing over it includes that.
   const sum = memory.sum(head + start, l4) + sumPieces(queue, first, rows[row + TX_PIECES] as number, l4);
-  writeChecksum(memory, head + start + (csum & 0xffff), sum);
+  const field = csum & 0xffff;
+  // RFC 768: a computed zero is sent as all ones, since zero says that there is none. Elsewhere zero is meant.
+  memory.dv.setUint16(head + start + field, complement(sum) || (field === UDP_CHECKSUM ? 0xffff : 0));
   rows[row + TX_CSUM] = 0;
 }
 
@@ -78,11 +80,6 @@ function sumPieces(queue: TxQueue, first: number, count: number, before: number)
     odd ^= length & 1;
   }
   return sum;
-}
-
-function writeChecksum(memory: Memory, at: number, sum: number): void {
-  // RFC 768: a computed zero is sent as all ones. The two are equal in ones' complement, so TCP loses nothing.
-  memory.dv.setUint16(at, complement(sum) || 0xffff);
 }
 
 function lowerPlain(source: TxQueue, row: number, target: TxQueue, layer: "ethernet" | "ip"): boolean {

@@ -138,7 +138,8 @@ export class ImpairedLink implements Link, LinkWrapper {
 
   close(): void | Promise<void> {
     const { host, ring, out } = this;
-    if (host === null) return;
+    // The inner link may hold a device though it was never opened.
+    if (host === null) return this.inner.close();
     if (this.txTimer !== null) host.clock.clearTimer(this.txTimer);
     if (this.rxTimer !== null) host.clock.clearTimer(this.rxTimer);
     this.txTimer = null;
@@ -238,17 +239,20 @@ export class ImpairedLink implements Link, LinkWrapper {
     const { host, rx, ring } = this;
     if (host === null || rx === null || ring === null) return;
     const now = host.clock.now();
-    while (rx.nextDue() <= now) {
-      const { bytes, length } = rx.peek();
-      const at = ring.add(length, 0, 0);
-      if (at >= 0) {
-        host.memory.write(at, bytes, 0, length);
-        rx.recycle(rx.pop());
-      } else ring.deliver(host);
+    try {
+      while (rx.nextDue() <= now) {
+        const { bytes, length } = rx.peek();
+        const at = ring.add(length, 0, 0);
+        if (at >= 0) {
+          host.memory.write(at, bytes, 0, length);
+          rx.recycle(rx.pop());
+        } else ring.deliver(host);
+      }
+      ring.deliver(host);
+    } finally {
+      // Also when a frame made the stack throw; not for a host that closed the link in the meantime.
+      if (this.host === host) this.rxTimer = this.rearm(host, this.rxTimer, rx.nextDue(), this.onRxTimer);
     }
-    ring.deliver(host);
-    // Not for a host that closed the link in the meantime.
-    if (this.host === host) this.rxTimer = this.rearm(host, this.rxTimer, rx.nextDue(), this.onRxTimer);
   }
 
   private rearm(host: LinkHost, timer: TimerHandle | null, due: number, fn: () => void): TimerHandle | null {

@@ -88,11 +88,16 @@ export class LoopbackLink implements Link {
     this.scheduled = false;
     const { host, ring } = this;
     if (host === null || ring === null) return;
-    ring.deliver(host);
-    this.schedule();
-    if (!this.blocked) return;
-    this.blocked = false;
-    // Not for a host that closed the link in the meantime.
-    this.host?.writable();
+    try {
+      ring.deliver(host);
+    } finally {
+      // Also when a frame made the stack throw: what comes after it must not wait for ever.
+      this.schedule();
+      if (this.blocked) {
+        this.blocked = false;
+        // Not for a host that closed the link in the meantime.
+        this.host?.writable();
+      }
+    }
   }
 }

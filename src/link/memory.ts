@@ -171,9 +171,13 @@ export class MemoryLink implements Link {
     this.scheduled = false;
     const { host, ring } = this;
     if (host === null || ring === null) return;
-    ring.deliver(host);
-    this.peer?.room();
-    this.schedule();
+    try {
+      ring.deliver(host);
+    } finally {
+      // Also when a frame made the stack throw: what comes after it must not wait for ever.
+      this.peer?.room();
+      this.schedule();
+    }
   }
 
   /** The other end has room again, or is gone. */

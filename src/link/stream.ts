@@ -51,6 +51,7 @@ export class StreamLink implements Link {
   private scheduled = false;
   private full = false;
   private blocked = false;
+  private closed = false;
   private ended: SystemError | null = null;
   /** The host has been told of the end. */
   private told = false;
@@ -82,6 +83,7 @@ export class StreamLink implements Link {
     this.ring = new FrameRing(host.memory, this.layer, this.queue, bytes);
     this.host = host;
     this.scheduled = false;
+    this.closed = false;
     const { duplex } = this;
     duplex.on("data", this.onData);
     duplex.on("drain", this.onDrain);
@@ -108,8 +110,9 @@ export class StreamLink implements Link {
   }
 
   close(): void {
-    if (this.host === null) return;
+    if (this.closed) return;
     const { duplex, ring } = this;
+    this.closed = true;
     this.host = null;
     this.ring = null;
     ring?.close();
@@ -152,13 +155,17 @@ export class StreamLink implements Link {
     this.scheduled = false;
     const { host, ring, ended } = this;
     if (host === null || ring === null) return;
-    // What had come before the end is delivered before the end is told.
-    if (ring.count > 0) ring.deliver(host);
-    else if (ended !== null && !this.told) {
-      this.told = true;
-      host.down(ended);
+    try {
+      // What had come before the end is delivered before the end is told.
+      if (ring.count > 0) ring.deliver(host);
+      else if (ended !== null && !this.told) {
+        this.told = true;
+        host.down(ended);
+      }
+    } finally {
+      // Also when a frame made the stack throw: what comes after it must not wait for ever.
+      this.schedule();
     }
-    this.schedule();
   }
 
   private drained(): void {

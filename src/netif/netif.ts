@@ -114,13 +114,21 @@ export class Netif {
     this.packet = new RxPacket(this);
   }
 
-  /** Opens the link, whose features and MTU are final from then on. Throws what the link throws. */
+  /**
+   * Opens the link, whose features and MTU are final from then on. Throws what the link throws, and ENOMEM; the
+   * object is then of no use, and closing the link is the caller's.
+   */
   open(host: LinkHost): void {
-    this.link.open(host);
-    this.mtu = this.link.mtu;
-    this.features = host.offload ? this.link.features : 0;
-    if ((this.features & (LINK_TSO4 | LINK_USO4)) !== (LINK_TSO4 | LINK_USO4))
-      this.lowered = new TxQueue(this.env.memory, this.env.pool);
+    try {
+      this.link.open(host);
+      this.mtu = this.link.mtu;
+      this.features = host.offload ? this.link.features : 0;
+      if ((this.features & (LINK_TSO4 | LINK_USO4)) !== (LINK_TSO4 | LINK_USO4))
+        this.lowered = new TxQueue(this.env.memory, this.env.pool);
+    } catch (error) {
+      this.tx.close();
+      throw error;
+    }
     this.up = true;
   }
 
@@ -236,10 +244,13 @@ export class Netif {
   async close(): Promise<void> {
     this.down();
     this.client = NO_CLIENT;
-    await this.link.close();
-    this.tx.close();
-    this.lowered?.close();
-    this.lowered = null;
+    try {
+      await this.link.close();
+    } finally {
+      this.tx.close();
+      this.lowered?.close();
+      this.lowered = null;
+    }
   }
 
   /** The address of ours that a neighbour at `peer` would expect us to use; 0: this interface has none. */

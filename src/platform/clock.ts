@@ -26,13 +26,18 @@ export interface Clock {
 class RealTimer implements TimerHandle {
   readonly at: number;
   host: ReturnType<typeof setTimeout> | null = null;
+  /** It is due, and comes when what has arrived is read. */
+  turn: ReturnType<typeof setImmediate> | null = null;
   constructor(at: number) {
     this.at = at;
   }
 }
 
-/** setTimeout takes an int32 of milliseconds; longer waits are cut and looked at again. */
+/** setTimeout takes an int32 of milliseconds; longer waits are cut, and a wait that ends early looked at again. */
 const LONGEST_WAIT_MS = 0x3fffffff;
+
+/** Browsers have none; there, events come in the order of their arrival. */
+const HAS_IMMEDIATE = typeof setImmediate === "function";
 
 /**
  * The host's monotonic clock and timers. A pending timer keeps the process alive, as an open socket does: a stack that
@@ -64,7 +69,9 @@ export class RealClock implements Clock {
   clearTimer(handle: TimerHandle): void {
     const timer = handle as RealTimer;
     if (timer.host !== null) clearTimeout(timer.host);
+    if (timer.turn !== null) clearImmediate(timer.turn);
     timer.host = null;
+    timer.turn = null;
   }
 
   defer(fn: () => void): void {
@@ -74,9 +81,15 @@ export class RealClock implements Clock {
   private wait(timer: RealTimer, fn: () => void): void {
     const ms = Math.max(0, Math.min(LONGEST_WAIT_MS, Math.ceil((timer.at - this.now()) / 1000)));
     timer.host = setTimeout(() => {
-      if (this.now() < timer.at - 1000) return this.wait(timer, fn);
+      if (this.now() < timer.at) return this.wait(timer, fn);
       timer.host = null;
-      fn();
+      // After a standstill of the process both timers and input wait, and the host's loop calls timers first. What was
+      // acknowledged meanwhile must not look lost: input is read before.
+      if (!HAS_IMMEDIATE) return fn();
+      timer.turn = setImmediate(() => {
+        timer.turn = null;
+        fn();
+      });
     }, ms);
     // Node's handle has unref; a browser's number does not.
     if (this.unref) (timer.host as { unref?: () => void }).unref?.();

@@ -194,12 +194,6 @@ export class PortSpace {
     return bucket === null ? null : bucket.group(addr);
   }
 
-  /** Every group of receivers at a port, for fan-out to all of them, or null. */
-  receivers(port: number): readonly ReceiverGroup[] | null {
-    const bucket = this.buckets[port] as PortBucket | null;
-    return bucket === null ? null : bucket.groups;
-  }
-
   /**
    * The local port for an active open to a destination: RFC 6056 §3.3.4, algorithm 4 ("double-hash port selection").
    * Reserves nothing: put the tuple in the table and call {@link connected} before asking again.
@@ -281,7 +275,7 @@ export class PortSpace {
     const first = addr === ANY ? this.held : (this.uses.get(addr)?.ports ?? NOTHING);
     const second = addr === ANY ? NOTHING : (this.uses.get(ANY)?.ports ?? NOTHING);
     let port = first.nextFree(from, high, second, reserved);
-    if (port < 0) port = first.nextFree(low, from, second, reserved);
+    if (port < 0) port = first.nextFree(low, from - 1, second, reserved);
     if (port >= 0) return port;
     port = this.chooseShared(new Binding(null, addr, 0, reuseAddr, reusePort, true), from);
     if (port >= 0) return port;

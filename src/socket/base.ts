@@ -93,8 +93,15 @@ export abstract class SocketBase implements Socket {
 }
 
 function place(where: SocketAddress | number, address: string | undefined): SocketAddress {
-  if (typeof where !== "number") return where;
+  if (typeof where === "object") return where;
+  // A port; one that is no number either, as callers from JavaScript may have, is refused as such.
   return address === undefined ? { port: where } : { port: where, address };
+}
+
+/** Whether [offset, offset+length) is a part of the array: what read and write ask before they touch any byte. */
+export function inside(array: Uint8Array, offset: number, length: number): boolean {
+  if (!Number.isInteger(offset) || !Number.isInteger(length)) return false;
+  return offset >= 0 && length >= 0 && offset + length <= array.length;
 }
 
 /** A value that must be a whole number in a range. @throws SystemError EINVAL */

@@ -5,11 +5,6 @@ import type { Endpoint, SocketAddress } from "./types.js";
 /** SO_TYPE: SOCK_DGRAM, also of ping sockets. */
 export const SOCK_DGRAM = 2;
 
-/** Whether [offset, offset+length) lies within the array. */
-export function inside(array: Uint8Array, offset: number, length: number): boolean {
-  return offset >= 0 && length >= 0 && offset + length <= array.length;
-}
-
 /** Where a datagram goes; one reused record, filled by {@link readDestination}. */
 export interface Destination {
   addr: Addr;

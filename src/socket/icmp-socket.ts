@@ -2,8 +2,8 @@ import { EADDRNOTAVAIL, EAGAIN, EBADF, EDESTADDRREQ, EINVAL, ENOTCONN, EPIPE, Sy
 import type { EchoEndpoint } from "../icmp/echo.js";
 import type { Icmp } from "../icmp/icmp.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
-import { noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
-import { type Destination, inside, readDestination, SOCK_DGRAM } from "./datagram.js";
+import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
+import { type Destination, readDestination, SOCK_DGRAM } from "./datagram.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { entry, type SocketEntry } from "./entries.js";
 import {

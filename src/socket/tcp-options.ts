@@ -1,8 +1,8 @@
 import { EINVAL, SystemError } from "../base/errors.js";
 import { optionsChanged } from "../tcp/calls.js";
 import { RENO } from "../tcp/congestion/reno.js";
-import type { Connection } from "../tcp/connection.js";
-import { TIMER_CORK, TIMER_KEEPALIVE } from "../tcp/constants.js";
+import { type Connection, touch } from "../tcp/connection.js";
+import { QUICK_ACKS, TIMER_CORK, TIMER_KEEPALIVE } from "../tcp/constants.js";
 import { startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
 import type { OptionName } from "./types.js";
@@ -60,9 +60,13 @@ const OPTIONS = new Map<OptionName, TcpOption>([
   [
     "TCP_QUICKACK",
     flag(
-      (c) => c.quickAcks > 0,
+      (c) => !c.pingpong,
       (c, on) => {
-        c.quickAcks = on ? 16 : 0;
+        c.quickAcks = on ? QUICK_ACKS : 0;
+        c.pingpong = !on;
+        if (!on || !c.ackDue) return;
+        c.ackNow = true;
+        touch(c);
       },
     ),
   ],

@@ -20,7 +20,7 @@ import { connectionInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
-import { noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
+import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { connectionEntry, listenerEntry, type SocketEntry } from "./entries.js";
 import { getTcpOption, setTcpOption } from "./tcp-options.js";
@@ -94,8 +94,11 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   override listen(backlog = DEFAULT_BACKLOG): void {
     this.check("listen");
     this.host.enter();
+    // Linux takes it as unsigned, so that -1 asks for the most there is.
+    const { somaxconn } = this.tcp.context.settings;
+    const most = backlog >= 0 ? Math.min(backlog, somaxconn) : somaxconn;
     if (this.listener !== null) {
-      this.listener.backlog = Math.min(Math.max(backlog, 0), this.tcp.context.settings.somaxconn);
+      this.listener.backlog = most;
       return;
     }
     if (this.connection.state !== CLOSED || this.started)
@@ -103,10 +106,11 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (this.binding === null) this.bindPort(ANY, 0, "listen");
     const binding = this.binding as unknown as Binding;
     this.tcp.context.ports.listen(binding, "listen");
-    this.listener = this.tcp.createListener(binding, this.connection, this, backlog);
+    this.listener = this.tcp.createListener(binding, this.connection, this, most);
   }
 
   override accept(): TcpSocket | null {
+    this.check("accept");
     this.host.enter();
     if (this.listener === null) throw new SystemError(EINVAL, "accept", { sentence: "the socket does not listen" });
     const c = acceptConnection(this.listener);
@@ -179,6 +183,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   read(target: Uint8Array, offset = 0, length = target.length - offset): number {
     if (!this.open) return -EBADF;
+    if (!inside(target, offset, length)) return -EINVAL;
     this.host.enter();
     const c = this.connection;
     const n = readConnection(c, target, offset, length);
@@ -187,6 +192,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
     if (!this.open) return -EBADF;
+    if (!inside(target, offset, length)) return -EINVAL;
     const c = this.connection;
     const n = peekConnection(c, target, offset, length);
     return n <= 0 && c.error !== 0 ? this.takeError() : n;
@@ -194,6 +200,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   override skip(length: number): number {
     if (!this.open) return -EBADF;
+    if (!Number.isInteger(length) || length < 0) return -EINVAL;
     this.host.enter();
     const c = this.connection;
     const n = skipConnection(c, length);
@@ -202,6 +209,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {
     if (!this.open) return -EBADF;
+    if (!inside(source, offset, length)) return -EINVAL;
     this.host.enter();
     const c = this.connection;
     if (c.error !== 0) return this.takeError();

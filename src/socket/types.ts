@@ -93,6 +93,11 @@ export interface Socket {
   connect(where: SocketAddress): void;
   connect(port: number, address?: string): void;
 
+  /*
+   * Of the calls below, each that is given an array returns -EINVAL, and touches nothing, unless [offset,
+   * offset+length) is a part of it; on a closed socket -EBADF.
+   */
+
   /** Up to `length` bytes into `target` at `offset`. TCP: a stream. UDP, ICMP: one datagram, the rest of it is lost. */
   read(target: Uint8Array, offset?: number, length?: number): number;
   /** As read, but the data stays. */

@@ -2,8 +2,8 @@ import { EAGAIN, EBADF, EDESTADDRREQ, EINVAL, ENOTCONN, EPIPE, SystemError } fro
 import type { UdpEndpoint, UdpOwner } from "../udp/endpoint.js";
 import type { Udp } from "../udp/udp.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
-import { noSuchOption, SocketBase, type SocketHost } from "./base.js";
-import { type Destination, inside, readDestination, SOCK_DGRAM } from "./datagram.js";
+import { inside, noSuchOption, SocketBase, type SocketHost } from "./base.js";
+import { type Destination, readDestination, SOCK_DGRAM } from "./datagram.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { entry, type SocketEntry } from "./entries.js";
 import {

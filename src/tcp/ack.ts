@@ -33,6 +33,7 @@ export function processAck(c: Connection, seg: Segment): boolean {
   // RFC 5961 §5.2: too old to be from the peer
   if (seqLt(ack, (c.sndUna - c.maxWnd) | 0)) return refuse(c);
   c.lastAck = c.tcp.time.ms;
+  c.keepProbes = 0;
   const acked = (ack - c.sndUna) | 0;
   const opened = acked >= 0 && updateWindow(c, seg);
   if (acked > 0) {
@@ -110,9 +111,10 @@ function advance(c: Connection, ack: number, acked: number): void {
   c.persistBackoff = 0;
   newAck(c, acked);
   stopTimer(c, TIMER_PERSIST);
-  // RFC 6298 §5 (5.2), (5.3)
+  // RFC 6298 §5 (5.2), (5.3). RFC 6582 §3.2 step 3: of the partial ACKs of a recovery only the first restarts the timer,
+  // so that a window with many holes is left to slow start instead of being mended one hole a round trip
   if (c.sndUna === c.sndMax) stopTimer(c, TIMER_RETRANSMIT);
-  else setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + c.rto) | 0);
+  else if (c.partialAcks <= 1) setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + c.rto) | 0);
   // RFC 4861 §7.3.1's idea, and Linux's dst_confirm: progress proves that the neighbour is there
   if (route !== null && route.neighbour !== null) route.neighbour.confirm();
   touch(c);

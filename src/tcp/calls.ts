@@ -19,6 +19,7 @@ import type { Listener } from "./listen.js";
 import { windowScaleFor } from "./options.js";
 import { output, sendSyn } from "./output.js";
 import { advertisedMss, updateMss } from "./path.js";
+import { roomToQueue } from "./pressure.js";
 import { setTimer } from "./timer-set.js";
 import { windowUpdateDue } from "./window.js";
 
@@ -72,9 +73,9 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
     return -EAGAIN;
   }
   const snd = sendBuffer(c);
-  n = snd.ensure(c.sndQueued, n);
+  n = snd.ensure(c.sndQueued, roomToQueue(c, n));
   if (n === 0) {
-    // The pool is empty. What comes back will wake us, if any of it is ours; a look again in a while if not.
+    // Memory is scarce. What comes back will wake us, if any of it is ours; a look again in a while if not.
     c.noSpace = true;
     if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
     return -EAGAIN;

@@ -25,7 +25,11 @@ export function setState(c: Connection, state: number): void {
   const was = c.state === ESTABLISHED || c.state === CLOSE_WAIT;
   const is = state === ESTABLISHED || state === CLOSE_WAIT;
   if (is && !was) counters.TcpCurrEstab++;
-  else if (was && !is) counters.TcpCurrEstab--;
+  else if (was && !is) {
+    counters.TcpCurrEstab--;
+    // RFC 4022: straight to CLOSED, whoever reset it
+    if (state === CLOSED) counters.TcpEstabResets++;
+  }
   c.state = state;
 }
 

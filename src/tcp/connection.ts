@@ -110,6 +110,8 @@ export class Connection extends TimerNode {
   cwndUsageSeq = 0;
   caState = CA_OPEN;
   dupAcks = 0;
+  /** Partial acknowledgments of the recovery that is going on; 0 outside. */
+  partialAcks = 0;
   /** RFC 6582: SND.NXT when recovery began. */
   recover = 0;
   /** SND.MAX at the last timeout or recovery: dup ACKs for what was sent before it start no new one. */

@@ -28,6 +28,7 @@ export class TcpCounters {
   TcpExtTCPOFOQueue = 0;
   TcpExtTCPOFODrop = 0;
   TcpExtTCPOFOMerge = 0;
+  TcpExtOfoPruned = 0;
   TcpExtTCPRcvQDrop = 0;
   TcpExtTCPKeepAlive = 0;
   TcpExtTCPWinProbe = 0;
@@ -49,3 +50,10 @@ export class TcpCounters {
   /** Frames taken. One that stands for several segments counts once here and several times in TcpInSegs. */
   TapstackTcpInFrames = 0;
 }
+
+/** Counters of which each TCP packet received increments exactly one: over all packets their sum is IP's delivers. */
+export const TCP_TERMINALS = [
+  "TapstackTcpInFrames",
+  "TcpInErrs",
+  "TcpInCsumErrors",
+] as const satisfies readonly (keyof TcpCounters)[];

@@ -25,7 +25,7 @@ import {
 import { established, lostHandshake } from "./listen.js";
 import { offeredMss, parseOptions } from "./options.js";
 import { sendAck, sendSyn } from "./output.js";
-import { receiveData } from "./reassembly.js";
+import { pruneOutOfOrder, receiveData } from "./reassembly.js";
 import { measureRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
@@ -68,7 +68,6 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!processAck(c, seg)) return;
-  c.keepProbes = 0;
   // Sixth, URG: RFC 6093 discourages its use; urgent data is delivered in line
   if (c.state === ESTABLISHED || c.state === FIN_WAIT_1 || c.state === FIN_WAIT_2) processText(c, seg);
   if ((seg.flags & FIN) !== 0) noteFin(c, seg);
@@ -137,11 +136,9 @@ function checkReset(c: Connection, seg: Segment): boolean {
     case ESTABLISHED:
     case FIN_WAIT_1:
     case FIN_WAIT_2:
-      counters.TcpEstabResets++;
       destroy(c, ECONNRESET);
       break;
     case CLOSE_WAIT:
-      counters.TcpEstabResets++;
       destroy(c, EPIPE);
       break;
     default:
@@ -199,9 +196,7 @@ function processText(c: Connection, seg: Segment): void {
 function discardText(c: Connection, seg: Segment): void {
   if (c.oooCount > 0) {
     // What came out of order before reading was shut
-    c.ooo = null;
-    c.oooCount = 0;
-    if (c.rcvQueued === 0) c.rcv?.clear();
+    pruneOutOfOrder(c);
   }
   if (seg.seq !== c.rcvNxt) {
     sendAck(c);
@@ -220,10 +215,17 @@ function acceptText(c: Connection, seg: Segment): void {
   // After so long a silence the peer restarts from a small window, which quick ACKs open (Linux)
   if (((time.ms - c.lastReceive) | 0) > c.rto) c.quickAcks = QUICK_ACKS;
   c.lastReceive = time.ms;
+  c.keepProbes = 0;
   if (seg.segmentSize > c.rcvMss) c.rcvMss = Math.min(seg.segmentSize, c.advMss);
   const ahead = seg.seq !== c.rcvNxt;
   const hadHoles = c.oooCount > 0;
-  const moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  let moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  if (moved < 0 && !ahead && hadHoles) {
+    // What holds the memory may be what waits for this
+    pruneOutOfOrder(c);
+    counters.TcpExtOfoPruned++;
+    moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  }
   if (moved < 0) {
     if (ahead) counters.TcpExtTCPOFODrop++;
     else counters.TcpExtTCPRcvQDrop++;
@@ -271,7 +273,10 @@ function processFin(c: Connection): void {
     case FIN_WAIT_1:
       // Our FIN is not acknowledged (that would have made it FIN-WAIT-2): both closed at once
       setState(c, CLOSING);
-      break;
+      takeFin(c);
+      // Not later: the ACK that ends CLOSING may be in this batch
+      sendAck(c);
+      return;
     case FIN_WAIT_2:
       takeFin(c);
       sendAck(c);

@@ -68,6 +68,8 @@ export class SynRecord extends TimerNode {
   readonly window: number;
   sentAt: number;
   retries = 0;
+  /** The SYN-ACK went out again for a SYN that came again: its round trip says nothing (Karn). */
+  resent = false;
 
   constructor(listener: Listener, seg: Segment, iss: number, advMss: number) {
     super();
@@ -194,6 +196,7 @@ export function synRecordInput(record: SynRecord, seg: Segment): Connection | nu
   const expected = (record.irs + 1) | 0;
   // A SYN sent again: our SYN-ACK was lost. Linux answers it at once.
   if ((seg.flags & (SYN | ACK | RST)) === SYN && seg.seq === record.irs) {
+    record.resent = true;
     sendSynAck(record);
     return null;
   }
@@ -261,8 +264,8 @@ function promote(record: SynRecord, seg: Segment): Connection {
   c.advMss = record.advMss;
   c.rcvMss = Math.min(c.advMss, c.peerMss, MSS_DEFAULT);
   established(c, seg);
-  if (record.retries === 0) sample(c, (tcp.time.us - record.sentAt) | 0);
-  else lostHandshake(c);
+  if (record.retries > 0) lostHandshake(c);
+  else if (!record.resent) sample(c, (tcp.time.us - record.sentAt) | 0);
   c.index = tcp.connections.add(c);
   tcp.tuples.set(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
   c.binding = tcp.ports.inherit(listener.binding, c);

@@ -12,7 +12,10 @@ export function routeOf(c: Connection): Route | null {
   const route = c.route;
   if (route !== null && route.generation === ip.generation) return route;
   const again = ip.routeTo(c.remoteAddr, c.localAddr);
-  if (again !== null) c.route = again;
+  if (again === null) return null;
+  c.route = again;
+  // RFC 1191 §6.3: what was learnt of the path may have been forgotten, too
+  updateMss(c);
   return again;
 }
 

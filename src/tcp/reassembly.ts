@@ -1,5 +1,6 @@
 import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { type Connection, receiveBuffer } from "./connection.js";
+import { mayKeep } from "./pressure.js";
 
 /** Ranges kept ahead of RCV.NXT; a peer that makes more holes than this sends again what filled them. */
 export const OOO_MAX = 1024;
@@ -12,6 +13,7 @@ export const OOO_MAX = 1024;
  */
 export function receiveData(c: Connection, seq: number, at: number, length: number): number {
   const ahead = (seq - c.rcvNxt) | 0;
+  if (!mayKeep(c, ahead > 0)) return -1;
   const buffer = receiveBuffer(c);
   const distance = c.rcvQueued + ahead;
   if (ahead > 0) {
@@ -63,6 +65,14 @@ function addRange(c: Connection, start: number, end: number): boolean {
   ranges[2 * first] = from;
   ranges[2 * first + 1] = to;
   return true;
+}
+
+/** Forgets what came ahead of RCV.NXT (RFC 9293 §3.10.7.4 lets it be sent again), and gives its memory back. */
+export function pruneOutOfOrder(c: Connection): void {
+  c.ooo = null;
+  c.oooCount = 0;
+  if (c.rcvQueued === 0) c.rcv?.clear();
+  else c.rcv?.truncate(c.rcvQueued);
 }
 
 function widen(c: Connection, ranges: Int32Array, count: number): Int32Array {

@@ -51,11 +51,13 @@ function fullAck(c: Connection): void {
   const flight = (c.sndMax - c.sndUna) | 0;
   c.cwnd = Math.min(c.ssthresh, Math.max(flight, c.mss) + c.mss);
   c.caState = CA_OPEN;
+  c.partialAcks = 0;
   c.cwndCredit = 0;
 }
 
 /** RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is lost as well. */
 function partialAck(c: Connection, acked: number): void {
+  c.partialAcks++;
   retransmitFirst(c);
   c.cwnd = Math.max(c.cwnd - acked, c.mss);
   if (acked >= c.mss) c.cwnd += c.mss;
@@ -65,6 +67,7 @@ function partialAck(c: Connection, acked: number): void {
 export function timeoutLoss(c: Connection): void {
   if (c.caState !== CA_LOSS || c.retransmits === 0) c.ssthresh = c.congestion.thresholdAfterLoss(c);
   c.caState = CA_LOSS;
+  c.partialAcks = 0;
   c.cwnd = c.mss;
   c.cwndCredit = 0;
   c.dupAcks = 0;

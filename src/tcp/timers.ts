@@ -69,7 +69,7 @@ function retransmitTimeout(c: Connection): void {
   if (opening) retransmitFirst(c);
   else output(c);
   // RFC 9293 §3.8.6.1: where the window was taken back nothing went, and the persist timer sees to the rest
-  if (opening || c.sndNxt !== c.sndUna) setTimer(c, TIMER_RETRANSMIT, (time.ms + untilNext(c)) | 0);
+  if (opening || c.sndNxt !== c.sndUna || c.blocked) setTimer(c, TIMER_RETRANSMIT, (time.ms + untilNext(c)) | 0);
 }
 
 /** The RTO, or what is left of the user timeout if that is less (Linux's tcp_clamp_rto_to_user_timeout). */
@@ -113,13 +113,20 @@ function persistTimeout(c: Connection): void {
   const limit = c.orphan ? settings.orphanRetries : settings.retries2;
   if (c.probes === 0) c.retransmitStart = time.ms;
   const waited = (time.ms - c.retransmitStart) | 0;
-  if (c.probes > limit || (c.userTimeout > 0 && waited >= c.userTimeout)) {
+  // Answers keep a connection alive, but not for ever one that nobody holds (Linux's tcp_probe_timer)
+  const unanswered = c.orphan ? c.persistBackoff : c.probes;
+  if (unanswered > limit || (c.userTimeout > 0 && waited >= c.userTimeout)) {
     counters.TcpExtTCPAbortOnTimeout++;
     abort(c, c.softError !== 0 ? c.softError : ETIMEDOUT);
     return;
   }
   // RFC 9293 §3.8.6.2.1 (4): the override that ends a silly window
   if (c.sndWnd > 0) {
+    // Or the link takes nothing, or there is no route
+    if (c.blocked) {
+      c.probes++;
+      c.persistBackoff++;
+    }
     sendForced(c);
     return;
   }

@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.js";
+import { MODEST_WINDOW, memoryScarce } from "./pressure.js";
 
 /**
  * The window to put into the next segment, unscaled, and the right edge it makes. RFC 9293 §3.8.6.2.2: the edge never
@@ -6,7 +7,7 @@ import type { Connection } from "./connection.js";
  */
 export function windowToOffer(c: Connection): number {
   const current = (c.rcvAdv - c.rcvNxt) | 0;
-  const free = c.rcvLimit - c.rcvQueued;
+  const free = receiveLimit(c) - c.rcvQueued;
   const shift = c.rcvWscale;
   let field = free >> shift;
   if (free - current < leastUpdate(c) || field << shift < current) {
@@ -25,6 +26,12 @@ export function windowToOffer(c: Connection): number {
   return field;
 }
 
+/** What may be queued: the buffer's size, or less while memory is scarce. */
+function receiveLimit(c: Connection): number {
+  const { rcvLimit } = c;
+  return rcvLimit > MODEST_WINDOW && memoryScarce(c.tcp.pool) ? MODEST_WINDOW : rcvLimit;
+}
+
 /** The smallest step of the right edge worth telling the peer. */
 function leastUpdate(c: Connection): number {
   return Math.min(c.rcvLimit >> 1, c.advMss);
@@ -38,7 +45,7 @@ export function windowUpdateDue(c: Connection): boolean {
   // All that the peer will ever send has a place
   if (c.rcvFin) return false;
   const current = (c.rcvAdv - c.rcvNxt) | 0;
-  const free = Math.min(c.rcvLimit - c.rcvQueued, 65535 << c.rcvWscale);
+  const free = Math.min(receiveLimit(c) - c.rcvQueued, 65535 << c.rcvWscale);
   const step = free - current;
   if (step < leastUpdate(c)) return false;
   return current * 2 <= free || step >= c.rcvLimit >> 1;

@@ -1,4 +1,5 @@
 import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, SystemError } from "../../base/errors.js";
+import type { TimerHandle } from "../../platform/clock.js";
 import { type LinkHost, RX_FLAGS, RX_FRAME, RX_GSO, RX_LENGTH, RX_STRIDE } from "../link.js";
 import { TX_HEAD, TX_LENGTH, TX_PIECES, TX_STRIDE, type TxQueue } from "../tx-queue.js";
 import type { FramePort, PortEvents, SlotLayout, Sys, TapDriver } from "./driver.js";
@@ -116,6 +117,11 @@ class FfiPort implements FramePort {
   private blocked = false;
   private ended = false;
   private finished: (() => void) | null = null;
+  private timer: TimerHandle | null = null;
+  private readonly onTimer = (): void => {
+    this.timer = null;
+    this.look();
+  };
 
   constructor(sys: FfiSys, fd: number, events: PortEvents) {
     this.sys = sys;
@@ -179,6 +185,8 @@ class FfiPort implements FramePort {
   }
 
   private release(): void {
+    if (this.timer !== null) this.host?.clock.clearTimer(this.timer);
+    this.timer = null;
     this.host = null;
     this.sys.close(this.fd);
     this.sys.close(this.wake);
@@ -216,7 +224,7 @@ class FfiPort implements FramePort {
     const { host } = this;
     if (this.ended || host === null || this.waiting) return;
     if (!this.held) {
-      host.clock.setTimer(host.clock.now() + UNHELD_INTERVAL, () => this.look());
+      this.timer = host.clock.setTimer(host.clock.now() + UNHELD_INTERVAL, this.onTimer);
       return;
     }
     const view = new DataView(this.pollfds.buffer, this.pollfds.byteOffset);

@@ -1,4 +1,4 @@
-import type { SystemError } from "../../base/errors.js";
+import { EBADF, SystemError } from "../../base/errors.js";
 import { formatAddr, type Prefix } from "../../wire/address.js";
 import { LINK_CSUM, LINK_TSO4, LINK_USO4, type Link, type LinkHost, RX_STRIDE } from "../link.js";
 import type { TxQueue } from "../tx-queue.js";
@@ -76,6 +76,9 @@ export class DeviceLink implements TapLink, PortEvents {
 
   open(host: LinkHost): void {
     const { fd, header } = this.device;
+    // The number may be another file's by now.
+    if (this.closed !== null)
+      throw new SystemError(EBADF, "open", { address: this.name, sentence: "this link is closed; open the TAP anew" });
     const offload = header > 0 ? negotiateOffload(this.tap.sys, fd, host.offload) : 0;
     this.features = featuresOf(offload);
     const { stride, slots } = slotLayout(0, this.mtu, offload !== 0);
@@ -124,7 +127,7 @@ export class DeviceLink implements TapLink, PortEvents {
   down(errno: number): void {
     const { host } = this;
     if (this.closed !== null) return;
-    const error: SystemError = goneError(errno, this.name);
+    const error = goneError(errno, this.name);
     this.close();
     host?.down(error);
   }

@@ -40,6 +40,7 @@ describe("closing (RFC 9293 §3.6)", () => {
       < F. 1:1(0) ack 1
       > . 1:1(0) ack 2`);
     t.state("CLOSE-WAIT");
+    expect(t.counter("TcpCurrEstab")).toBe(1);
     expect(t.tryRead(1)).toBe(0);
     t.write(10);
     t.play(`
@@ -52,6 +53,7 @@ describe("closing (RFC 9293 §3.6)", () => {
       < . 2:2(0) ack 12`);
     t.state("CLOSED");
     expect([timeWaits(t), connections(t), t.error()]).toEqual([0, 0, ""]);
+    expect([t.counter("TcpCurrEstab"), t.counter("TcpEstabResets")]).toEqual([0, 0]);
   });
 
   scripted("simultaneous close: CLOSING, TIME-WAIT (figure 13)", (t) => {
@@ -64,6 +66,31 @@ describe("closing (RFC 9293 §3.6)", () => {
     t.state("CLOSING");
     t.play("< . 2:2(0) ack 2");
     expect(timeWaits(t)).toBe(1);
+  });
+
+  scripted("simultaneous close: the FIN is acknowledged even if CLOSING ends in the same batch", (t) => {
+    t.passive();
+    t.close();
+    t.play(`
+      > F. 1:1(0) ack 1
+      <& F. 1:1(0) ack 1
+      < . 2:2(0) ack 2
+      > . 2:2(0) ack 2`);
+    expect(timeWaits(t)).toBe(1);
+  });
+
+  scripted("an orphan whose peer keeps the window shut is not kept for ever", (t) => {
+    t.passive("win 1000 <mss 1000>");
+    t.write(1500);
+    t.play("> . 1:1001(1000) ack 1");
+    t.close();
+    t.play("+0.1 < . 1:1(0) ack 1001 win 0");
+    for (let i = 0; i < 9; i++)
+      t.play(`
+        +${(0.3 * 2 ** i).toFixed(3)} > . 1000:1000(0) ack 1
+        < . 1:1(0) ack 1001 win 0`);
+    t.play("+120 > R. 1001:1001(0) ack 1");
+    expect(connections(t)).toBe(0);
   });
 
   scripted("half close: we still receive", (t) => {

@@ -167,6 +167,16 @@ describe("fast retransmit and recovery (RFC 5681 §3.2, RFC 6582)", () => {
     t.takeAll();
   });
 
+  scripted("only the first partial acknowledgment restarts the timer", (t) => {
+    lossOfFirst(t);
+    t.play(`0.3 ${ack(3)}`);
+    expectSegments(t, 3, 4);
+    t.play(`0.4 ${ack(7)}`);
+    expectSegments(t, 7, 8);
+    t.play("0.6 > . 7001:8001(1000) ack 1");
+    expect(t.info("ca_state")).toBe(4);
+  });
+
   scripted("it is entered once for a window of data", (t) => {
     lossOfFirst(t);
     t.play(`+0.1 ${ack(12)}`);

@@ -116,6 +116,24 @@ describe("path MTU discovery (RFC 1191)", () => {
       > P. 3961:4001(40) ack 1`);
   });
 
+  scripted("what was learnt is forgotten after 10 minutes (§6.3)", (t) => {
+    t.passive();
+    t.write(1460);
+    t.play("> P. 1:1461(1460) ack 1");
+    t.icmp(UNREACHABLE, 4, { seq: 1, second: 1000 });
+    t.play(`
+      > . 1:961(960) ack 1
+      > P. 961:1461(500) ack 1
+      < . 1:1(0) ack 1461`);
+    t.quiet(600);
+    t.write(1);
+    t.play(`
+      > P. 1461:1462(1) ack 1
+      < . 1:1(0) ack 1462`);
+    t.write(1460);
+    t.play("> P. 1462:2922(1460) ack 1");
+  });
+
   scripted("other connections to that address learn it with their next segment", (t) => {
     t.listen();
     t.handshake();

@@ -179,6 +179,18 @@ describe("passive open", () => {
     t.accept();
   });
 
+  scripted("after a SYN-ACK sent twice the handshake measures nothing (Karn)", (t) => {
+    t.listen();
+    t.play(`
+      < S 0:0(0) win 65535 <mss 1460>
+      > S. 0:0(0) ack 1
+      +0.4 < S 0:0(0) win 65535 <mss 1460>
+      > S. 0:0(0) ack 1
+      +0.1 < . 1:1(0) ack 1`);
+    t.accept();
+    expect([t.info("rtt"), t.info("rto")]).toEqual([0, 1_000_000]);
+  });
+
   scripted("SYN-ACKs go out again after 1, 3, 7, 15, 31 s, and at 63 s it is over", (t) => {
     t.listen();
     t.play(`

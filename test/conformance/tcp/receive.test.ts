@@ -106,6 +106,22 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
   });
 });
 
+describe("reading", () => {
+  scripted("peek leaves the data, skip drops it, both end like read", (t) => {
+    t.passive();
+    const target = new Uint8Array(10);
+    expect([t.socket.peek(target), t.socket.skip(5)]).toEqual([-11, -11]);
+    t.play(`
+      < FP. 1:31(30) ack 1
+      > . 1:1(0) ack 32`);
+    expect([t.socket.peek(target), t.socket.skip(10)]).toEqual([10, 10]);
+    const first = target.slice();
+    t.socket.peek(target);
+    expect(target).not.toEqual(first);
+    expect([t.socket.skip(100), t.socket.skip(1), t.socket.peek(target)]).toEqual([20, 0, 0]);
+  });
+});
+
 describe("out of order", () => {
   scripted("each is answered at once by a duplicate ACK, what fills the hole by one for all", (t) => {
     calm(t);
@@ -173,6 +189,94 @@ describe("out of order", () => {
   });
 });
 
+describe("when memory runs out", () => {
+  const SCARCE = { memory: 4 << 20, config: { "net.ipv4.tcp_rmem": "4096 8388608 8388608" } };
+
+  scripted(
+    "what came out of order gives way to what comes in order",
+    (t) => {
+      t.passive("win 65535 <mss 1460,nop,wscale 7>");
+      t.play(`
+        < P. 1:2(1) ack 1
+        > . 1:1(0) ack 2`);
+      for (let i = 1; i <= 450; i++) {
+        t.play(`< . ${2 + 16384 * i}:${3 + 16384 * i}(1) ack 1`);
+        t.takeAll();
+      }
+      // The last eighth is for what comes in order
+      expect(t.stack.pool.inUse).toBe((t.stack.pool.capacity / 8) * 7);
+      expect(t.counter("TcpExtTCPOFODrop")).toBeGreaterThan(0);
+      t.play(`
+        < . 2:9002(9000) ack 1
+        > . 1:1(0) ack 9002`);
+      expect(t.counter("TcpExtOfoPruned")).toBe(1);
+      expect(t.stack.pool.inUse).toBe(2);
+      t.read(9001);
+      expect(t.stack.pool.inUse).toBe(0);
+    },
+    SCARCE,
+  );
+
+  scripted(
+    "windows open no further than 32 KB, and do not shrink",
+    (t) => {
+      t.passive("win 65535 <mss 1460,nop,wscale 7>");
+      const { pool } = t.stack;
+      const chunks = Array.from({ length: (pool.capacity / 4) * 3 }, () => pool.take());
+      t.play(`
+        < . 1:32769(32768) ack 1
+        > . 1:1(0) ack 32769 win 128`);
+      t.read(32768);
+      t.play(`
+        < . 32769:62769(30000) ack 1
+        > . 1:1(0) ack 62769 win 11`);
+      t.read(30_000);
+      t.play("> . 1:1(0) ack 62769 win 128");
+      for (const chunk of chunks) pool.give(chunk);
+      t.play(`
+        < . 62769:62779(10) ack 1
+        > . 1:1(0) ack 62779 win 32767`);
+      t.read(10);
+    },
+    SCARCE,
+  );
+
+  scripted(
+    "a writer gets little when it has some, nothing of the last sixteenth, and is not forgotten",
+    (t) => {
+      t.passive("win 65535 <mss 1460,nop,wscale 7>");
+      const { pool } = t.stack;
+      const chunks = Array.from({ length: (pool.capacity / 4) * 3 }, () => pool.take());
+      expect(t.tryWrite(100_000)).toBe(8192);
+      expect(t.tryWrite(100_000)).toBe(-11);
+      t.takeAll();
+      t.play("+0.05 < . 1:1(0) ack 8193");
+      while (pool.inUse < (pool.capacity / 16) * 15) chunks.push(pool.take());
+      expect(t.tryWrite(100_000)).toBe(-11);
+      for (const chunk of chunks) pool.give(chunk);
+    },
+    SCARCE,
+  );
+
+  scripted(
+    "a writer is told when there is some again",
+    (t) => {
+      t.passive("win 65535 <mss 1460,nop,wscale 7>");
+      const { pool } = t.stack;
+      const chunks = Array.from({ length: pool.capacity }, () => pool.take());
+      const masks: number[] = [];
+      expect(t.tryWrite(10)).toBe(-11);
+      t.socket.onReady = (_, mask) => masks.push(mask);
+      for (const chunk of chunks) pool.give(chunk);
+      t.quiet(0.2);
+      expect(masks.length).toBe(1);
+      t.write(10);
+      t.play("> P. 1:11(10) ack 1");
+    },
+    SCARCE,
+  );
+});
+
 describe("delayed ACK (§3.8.6.3)", () => {
   scripted("at the start 16 segments are acknowledged at once", (t) => {
     t.passive();
@@ -194,6 +298,16 @@ describe("delayed ACK (§3.8.6.3)", () => {
       +0.1 < P. 21:31(10) ack 1
       +0.04 > . 1:1(0) ack 31`);
     expect(t.counter("TcpExtDelayedACKs")).toBe(2);
+  });
+
+  scripted("TCP_QUICKACK brings the one that waits", (t) => {
+    calm(t);
+    t.play("< P. 1:11(10) ack 1");
+    t.set("TCP_QUICKACK", 1);
+    t.play(`
+      > . 1:1(0) ack 11
+      < P. 11:21(10) ack 1
+      > . 1:1(0) ack 21`);
   });
 
   scripted("every second full-sized segment is acknowledged at once", (t) => {

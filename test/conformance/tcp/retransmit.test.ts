@@ -205,6 +205,21 @@ describe("keepalive (RFC 9293 §3.8.4)", () => {
     t.quiet(9.9);
   });
 
+  scripted("answers count even where probes are further apart than the idle time", (t) => {
+    t.passive(undefined, { SO_KEEPALIVE: 1, TCP_KEEPIDLE: 1, TCP_KEEPINTVL: 5, TCP_KEEPCNT: 1 });
+    t.play("1.1 > . 0:0(0) ack 1");
+    for (let i = 0; i < 5; i++)
+      t.play(`
+        +0.5 < . 1:1(0) ack 1
+        +4.5 > . 0:0(0) ack 1`);
+    // A probe that got no answer, but data came
+    t.play(`
+      +0.5 < P. 1:11(10) ack 1
+      > . 1:1(0) ack 11
+      +4.5 > . 0:0(0) ack 11`);
+    t.state("ESTABLISHED");
+  });
+
   scripted("so does data, either way", (t) => {
     kept(t);
     t.play(`

@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 import { WRITABLE } from "../../../src/socket/types.js";
-import { scripted } from "../harness.js";
+import { type Script, scripted } from "../harness.js";
 
 describe("segments", () => {
   scripted("as large as the MSS, PSH on the last", (t) => {
@@ -315,7 +315,45 @@ describe("the send buffer", () => {
 });
 
 describe("a link that is full", () => {
-  scripted("what did not go goes when it is writable", (t) => {
+  /** So many datagrams wait that there is no room for a segment. */
+  function clog(t: Script): void {
+    t.link.blocked = true;
+    const udp = t.stack.socket("udp");
+    udp.connect(9, "10.0.0.1");
+    while (udp.write(new Uint8Array(1000)) > 0);
+    t.drain();
+    udp.close();
+  }
+
+  scripted("a segment that found no room goes when there is some", (t) => {
+    t.passive("win 65535 <mss 1460,nop,wscale 7>");
+    clog(t);
+    t.write(1000);
+    t.quiet(0.01);
+    t.link.unblock();
+    t.drain();
+    const sent = t.takeAll();
+    expect(sent.map((s) => s.payload.length)).toEqual([1000]);
+    expect(t.stack.tcp.context.blocked.length).toBe(0);
+  });
+
+  scripted(
+    "for good: given up in the end",
+    (t) => {
+      t.passive("win 65535 <mss 1460,nop,wscale 7>");
+      clog(t);
+      t.write(1000);
+      t.quiet(60);
+      expect([t.socket.state, t.error()]).toEqual(["CLOSED", "ETIMEDOUT"]);
+      expect(t.stack.tcp.context.blocked.length).toBe(0);
+      t.link.unblock();
+      t.drain();
+      t.takeAll();
+    },
+    { config: { "net.ipv4.tcp_retries2": 3 } },
+  );
+
+  scripted("what waits in its queue goes when it is writable", (t) => {
     t.passive("win 65535 <mss 1460,nop,wscale 7>");
     t.link.blocked = true;
     t.write(10_000);

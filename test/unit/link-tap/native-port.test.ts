@@ -232,6 +232,19 @@ describe.runIf(process.platform === "linux")("the native port", () => {
     expect(events.downs.length).toBe(1);
   });
 
+  it("sends a small frame whole whose piece stands right behind its head", async () => {
+    attach("writer", 12);
+    const queue = new TxQueue(host.memory, host.pool);
+    const at = queue.begin(20);
+    for (let i = 0; i < 50; i++) host.memory.u8[at + i] = i;
+    queue.piece(at + 20, 30);
+    queue.commit(at, 20, 50, 0, 0, 0);
+    expect(port?.transmit(queue)).toBe(1);
+    const got = new Uint8Array(100);
+    expect(driver.sys.read(reader, got)).toBe(62);
+    expect(got.subarray(12, 62)).toEqual(Uint8Array.from({ length: 50 }, (_, i) => i));
+  });
+
   it("may be closed from inside its callback", async () => {
     attach("reader", 0);
     events.onBatch = () => {

@@ -111,6 +111,16 @@ describe("capture", () => {
     expect(a.memory.available).toBe(new TestHost().memory.available);
   });
 
+  it("closes a link that it never opened, and ends the sink", () => {
+    const [left] = memoryLinkPair();
+    let closes = 0;
+    let ends = 0;
+    left.close = () => void closes++;
+    const captured = capture(left, { write: () => undefined, end: () => void ends++ });
+    captured.close();
+    expect([closes, ends]).toEqual([1, 1]);
+  });
+
   it("waits for a link that closes in its own time", async () => {
     const [left] = memoryLinkPair();
     const order: string[] = [];

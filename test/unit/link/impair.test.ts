@@ -264,6 +264,26 @@ describe("impair", () => {
     expect([a.memory.available, b.memory.available]).toEqual([empty, empty]);
   });
 
+  it("closes a link that it never opened", () => {
+    const [left] = memoryLinkPair();
+    let closes = 0;
+    left.close = () => void closes++;
+    impair(left).close();
+    expect(closes).toBe(1);
+  });
+
+  it("delivers what comes after a batch that made the stack throw", () => {
+    const { clock, a, b } = rig({ rx: { delay: 1, jitter: 1 } });
+    a.onReceive = () => {
+      a.onReceive = null;
+      throw new Error("the stack's");
+    };
+    b.send(...range(20).map((n) => frame(n)));
+    expect(() => clock.advance(1e6)).toThrow("the stack's");
+    clock.advance(1e6);
+    expect(a.received.length).toBe(20);
+  });
+
   it("may be closed from inside receive", () => {
     const { clock, a, b, impaired } = rig({ rx: { delay: 1 } });
     a.onReceive = () => impaired.close();

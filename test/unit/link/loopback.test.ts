@@ -31,6 +31,19 @@ describe("loopbackLink", () => {
     expect([link.features, link.name]).toEqual([0, "lo7"]);
   });
 
+  it("goes on after a batch that made the stack throw, and lets the sender go on", () => {
+    const clock = new VirtualClock();
+    const host = new TestHost(clock).open(loopbackLink({ queue: 10, bytes: 70000 }));
+    host.onReceive = () => {
+      host.onReceive = null;
+      throw new Error("the stack's");
+    };
+    host.send(...Array.from({ length: 95 }, (_, i) => numbered(100 + i, i)));
+    expect(() => clock.advance(0)).toThrow("the stack's");
+    clock.advance(0);
+    expect([host.received.length, host.queue.pending]).toEqual([95, 0]);
+  });
+
   it("holds the sender back when its queue is full, and loses nothing", () => {
     const clock = new VirtualClock();
     const host = new TestHost(clock).open(loopbackLink({ queue: 10, bytes: 70000 }));

@@ -137,6 +137,24 @@ describe("streamLink", () => {
     expect(host.error?.code).toBe("ENETDOWN");
   });
 
+  it("close destroys a stream that was never opened", () => {
+    const device = new Device();
+    streamLink(device).close();
+    expect(device.destroyed).toBe(true);
+  });
+
+  it("delivers what comes after a batch that made the stack throw", () => {
+    const { clock, device, host } = rig();
+    host.onReceive = () => {
+      host.onReceive = null;
+      throw new Error("the stack's");
+    };
+    for (let i = 0; i < 100; i++) device.emit("data", numbered(60));
+    expect(() => clock.advance(0)).toThrow("the stack's");
+    clock.advance(0);
+    expect(host.received.length).toBe(100);
+  });
+
   it("close destroys the stream and leaves nothing behind", async () => {
     const { device, host, link } = rig();
     device.emit("data", numbered(60));

@@ -128,7 +128,7 @@ describe("lookup", () => {
     expect(ports.lookup(US, 53)).toBe(second);
     ports.release(second);
     expect(ports.lookup(US, 53)).toBe(first);
-    expect(ports.receivers(53)?.map((group) => group.members.length)).toEqual([1]);
+    expect([ports.exactGroup(ANY, 53), ports.exactGroup(US, 53)?.members.length]).toEqual([null, 1]);
   });
 
   it("leaves a moved binding at its new address, and nowhere when it no longer receives", () => {
@@ -251,6 +251,15 @@ describe("ephemeral ports of connect", () => {
     expect(connect(PEER, 80)).toBe(-EADDRNOTAVAIL);
     ports.release(child);
     expect(connect(PEER, 80)).toBe(40000);
+  });
+
+  it("an empty slice has no port to choose", () => {
+    for (let index = 0; index < 8; index++) {
+      const { ports, connect } = space("tcp", { [RANGE]: "40000 40003" }, { index, count: 8 });
+      const connected = connect(PEER, 80);
+      const bound = codeOf(() => ports.bind(null, US2, 0, false, false));
+      expect([bound, connected > 0]).toEqual(index % 2 === 0 ? ["EADDRINUSE", false] : ["ok", true]);
+    }
   });
 
   it("keeps to its slice, and the slices together are the range", () => {

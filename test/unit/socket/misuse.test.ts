@@ -133,6 +133,19 @@ describe("calls that make no sense", () => {
     expect(codeOf(() => fresh.connect(7, B))).toBe("EALREADY");
   });
 
+  it("a port that is no number is refused, not taken for port 0", () => {
+    for (const type of ["tcp", "udp", "icmp"] as const) {
+      for (const port of ["80", "x", 1.5, -1, 65536, Number.NaN]) {
+        const socket = open(pair.a, type);
+        expect(codeOf(() => socket.bind(port as number))).toBe("EINVAL");
+        expect(codeOf(() => socket.bind({ port: port as number }))).toBe("EINVAL");
+        if (type !== "icmp") expect(codeOf(() => socket.connect(port as number, B))).toBe("EINVAL");
+        expect(socket.localPort).toBe(0);
+        socket.close();
+      }
+    }
+  });
+
   it("a backlog that is no number, or negative, is the largest, as Linux takes -1", () => {
     for (const backlog of [Number.NaN, -1]) {
       const listener = open(pair.b, "tcp", 0);

@@ -57,10 +57,11 @@ async function expectNothingLeft(stack: Stack): Promise<void> {
   await fresh.close();
   expect({
     chunks: stack.pool.inUse,
+    pins: (stack.pool as never as { pins: number }).pins,
     timers: stack.wheel.size,
     available: stack.memory.available,
     sockets: stack.sockets().length,
-  }).toEqual({ chunks: 0, timers: 0, available: fresh.memory.available, sockets: 0 });
+  }).toEqual({ chunks: 0, pins: 0, timers: 0, available: fresh.memory.available, sockets: 0 });
 }
 
 describe("closing a stack", () => {
@@ -238,7 +239,7 @@ describe("detaching", () => {
       let least = 0;
       for (let round = 0; round < 5; round++) {
         const [left, right] = memoryLinkPair({ queue: 8 });
-        const [one, two] = await Promise.all([attach2(a, wrap(left), A), attach2(b, right, B)]);
+        const [one, two] = await Promise.all([attach(a, wrap(left), `${A}/24`), attach(b, right, `${B}/24`)]);
         const listener = open(b, "tcp", 7);
         listener.listen();
         const client = open(a, "tcp");
@@ -265,8 +266,6 @@ describe("detaching", () => {
   it("from inside onReady of a socket on that link", async () => {
     const pair = await Pair.make();
     const [client, server] = await connected(pair);
-    const { netif } = pair.b as never as { netif: never };
-    void netif;
     const attachment = (pair.b as never as { attached: { detach(): Promise<void> }[] }).attached[1];
     let detaching: Promise<void> | undefined;
     server.onReady = () => {
@@ -351,6 +350,14 @@ describe("a batch that is interrupted by an exception", () => {
 });
 
 describe("numbers and memory", () => {
+  it.each([4 << 20, 0x7fff0000])("a stack of %i bytes is made", async (memory) => {
+    await createStack({ clock: new VirtualClock(), memory }).close();
+  });
+
+  it.each([(4 << 20) - 1, 2 ** 31, Number.NaN])("a stack of %d bytes is refused", (memory) => {
+    expect(() => createStack({ memory })).toThrow(/createStack EINVAL/);
+  });
+
   it("10,000 sockets opened and closed leave no growth, and numbers are used again", async () => {
     const pair = await Pair.make();
     const used = new Set<number>();
@@ -369,7 +376,3 @@ describe("numbers and memory", () => {
     expect([pair.a.tcp.context.ports.size, pair.a.tcp.context.ports.destinationCount]).toEqual([0, 0]);
   });
 });
-
-function attach2(stack: Stack, link: Link, address: string) {
-  return stack.attach(link, { address: `${address}/24`, conflictDetection: OFF }).finally(() => {});
-}
