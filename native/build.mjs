@@ -34,7 +34,7 @@ function headers() {
 }
 
 function compile() {
-  const compiler = process.env.CC ?? "cc";
+  const compiler = process.env.CC || "cc";
   // A name of its own, moved into place at the end: a running process keeps the old file, and never sees half of one.
   const temporary = `${output}.${process.pid}`;
   const sources = readdirSync(here).filter((file) => file.endsWith(".c"));

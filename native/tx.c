@@ -53,13 +53,12 @@ static int append(const struct port *port, struct iovec *vectors, int count, int
   return count + 1;
 }
 
-/* A small frame without pieces: copied behind its vnet header it needs no vector, which costs the kernel more. */
-static ssize_t send_small(struct port *port, const int32_t *row) {
-  _Alignas(struct virtio_net_hdr_mrg_rxbuf) uint8_t frame[sizeof(struct virtio_net_hdr_mrg_rxbuf) + SMALL];
-  const size_t length = (size_t)row[TX_HEAD_LENGTH];
-  vnet_header((struct virtio_net_hdr_mrg_rxbuf *)frame, row);
-  memcpy(frame + sizeof(struct virtio_net_hdr_mrg_rxbuf), port->memory + row[TX_HEAD], length);
-  return write(port->fd, frame, sizeof(struct virtio_net_hdr_mrg_rxbuf) + length);
+/* A small frame in one run: copied behind its vnet header it needs no vector, which costs the kernel more. */
+static ssize_t send_small(struct port *port, const struct virtio_net_hdr_mrg_rxbuf *header, const struct iovec *run) {
+  uint8_t frame[sizeof *header + SMALL];
+  memcpy(frame, header, sizeof *header);
+  memcpy(frame + sizeof *header, run->iov_base, run->iov_len);
+  return write(port->fd, frame, sizeof *header + run->iov_len);
 }
 
 /* write() of one row; -1 with errno. */
@@ -80,7 +79,7 @@ static ssize_t send_row(struct port *port, const int32_t *row) {
     errno = EINVAL;
     return -1;
   }
-  if (count == 2 && port->header > 0 && vectors[1].iov_len <= SMALL) return send_small(port, row);
+  if (count == 2 && port->header > 0 && vectors[1].iov_len <= SMALL) return send_small(port, &header, vectors + 1);
   if (count == 1) return write(port->fd, vectors[0].iov_base, vectors[0].iov_len);
   return writev(port->fd, vectors, count);
 }

@@ -24,6 +24,7 @@ export class VirtualClock implements Clock {
   private readonly heap: VirtualTimer[] = [];
   private readonly deferred: (() => void)[] = [];
   private draining = false;
+  private running = false;
   private scheduled = false;
   /** Cleared timers that still stand in the heap. */
   private cleared = 0;
@@ -86,8 +87,20 @@ export class VirtualClock implements Clock {
   /**
    * Runs to an instant (microseconds of this clock), or until a condition holds.
    * @returns whether the condition held, or for an instant true. False: nothing is left to wait for.
+   * @throws Error when called from something that this clock is running: time cannot pass inside an instant
    */
   runUntil(goal: number | (() => boolean)): boolean {
+    if (this.running || this.draining)
+      throw new Error("time cannot be advanced from inside a timer or an onReady; do it after advance() has returned");
+    this.running = true;
+    try {
+      return this.run(goal);
+    } finally {
+      this.running = false;
+    }
+  }
+
+  private run(goal: number | (() => boolean)): boolean {
     const until = typeof goal === "number" ? goal : Number.POSITIVE_INFINITY;
     const holds = typeof goal === "number" ? null : goal;
     for (;;) {

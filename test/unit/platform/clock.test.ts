@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { RealClock } from "../../../src/platform/clock.js";
 import { StackTime } from "../../../src/platform/time.js";
@@ -44,6 +45,30 @@ describe("RealClock", () => {
     await new Promise((resolve) => setTimeout(resolve, 10));
     clock.clearTimer(timer);
     expect(ran).toBe(false);
+  });
+
+  it("lets input that has arrived go before a timer that is due", async () => {
+    const clock = new RealClock();
+    const order: string[] = [];
+    const server = createServer((socket) => {
+      socket.on("data", () => order.push("input")).on("end", () => socket.end());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const peer = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    await new Promise((resolve) => server.once("connection", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const due = new Promise<void>((resolve) => {
+      clock.setTimer(clock.now() + 5000, () => {
+        order.push("timer");
+        resolve();
+      });
+    });
+    peer.end("x");
+    // A standstill: the timer is due, and the input has arrived, before the host's loop turns.
+    for (const until = clock.now() + 50_000; clock.now() < until; );
+    await due;
+    server.close();
+    expect(order).toEqual(["input", "timer"]);
   });
 
   it("defers to a microtask", async () => {

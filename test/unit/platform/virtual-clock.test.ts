@@ -148,4 +148,21 @@ describe("VirtualClock", () => {
     clock.clearTimer(handle);
     expect(clock.pendingTimers()).toBe(1);
   });
+
+  it("refuses to be advanced from inside what it runs, and goes on all the same", () => {
+    const clock = new VirtualClock();
+    const errors: unknown[] = [];
+    const attempt = (): void => {
+      try {
+        clock.advance(1);
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    clock.setTimer(10, attempt);
+    clock.defer(attempt);
+    clock.advance(20);
+    expect(errors).toHaveLength(2);
+    expect(clock.now()).toBe(20);
+  });
 });
