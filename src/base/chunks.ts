@@ -5,6 +5,11 @@ export const CHUNK_SHIFT = 13;
 /** Bytes of a chunk: the unit in which payload that outlives its frame is kept and accounted. */
 export const CHUNK_SIZE = 1 << CHUNK_SHIFT;
 export const CHUNK_MASK = CHUNK_SIZE - 1;
+/**
+ * From one chunk's first byte to the next one's. A cache line more than a chunk: most chunks hold a few bytes at their
+ * front, which would all fall into the same few sets of the cache if they stood at multiples of a power of two.
+ */
+const CHUNK_STRIDE = CHUNK_SIZE + 64;
 
 /**
  * Payload memory in equal chunks, last freed first taken (it is still in the cache). A chunk is its byte offset.
@@ -30,7 +35,7 @@ export class ChunkPool {
     this.memory = memory;
     this.capacity = capacity;
     // Not a shift: 2^18 chunks and more must be refused for want of memory, not wrap to a negative size.
-    this.base = memory.reserve(capacity * CHUNK_SIZE);
+    this.base = memory.reserve(capacity * CHUNK_STRIDE);
     this.free = new Int32Array(capacity);
     this.limbo = new Int32Array(64);
   }
@@ -43,7 +48,7 @@ export class ChunkPool {
   /** A chunk, or -1 when all are in use. Its bytes are whatever they were. */
   take(): number {
     if (this.freeCount > 0) return this.free[--this.freeCount] as number;
-    if (this.fresh < this.capacity) return this.base + (this.fresh++ << CHUNK_SHIFT);
+    if (this.fresh < this.capacity) return this.base + this.fresh++ * CHUNK_STRIDE;
     return -1;
   }
 

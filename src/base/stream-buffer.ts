@@ -10,16 +10,20 @@ const NONE = -1;
  * but by whole chunks, and an empty buffer owns none.
  */
 export class StreamBuffer {
+  /** The only chunk, while one is enough: most buffers never need another, and then a ring is not looked at. */
+  private only = NONE;
+  /** Where in the first chunk the head stands. */
+  private skip = 0;
+  /** Chunks stand in the ring. */
+  private many = false;
   private readonly pool: ChunkPool;
+  /** Chunks owned. */
+  chunks = 0;
   /** Ring of chunk offsets; a power of two. */
-  private ring: Int32Array = new Int32Array(4).fill(NONE);
+  private ring: Int32Array | null = null;
   private first = 0;
   /** Chunk positions of the ring that may be occupied, from `first` on. */
   private span = 0;
-  /** Where in the first chunk the head stands. */
-  private skip = 0;
-  /** Chunks owned. */
-  chunks = 0;
 
   constructor(pool: ChunkPool) {
     this.pool = pool;
@@ -31,26 +35,37 @@ export class StreamBuffer {
    */
   ensure(distance: number, length: number): number {
     if (length === 0) return 0;
-    const from = (this.skip + distance) >> CHUNK_SHIFT;
     const to = (this.skip + distance + length - 1) >> CHUNK_SHIFT;
-    if (to >= this.ring.length) this.widen(to + 1);
-    const mask = this.ring.length - 1;
-    for (let i = from; i <= to; i++) {
+    if (to === 0 && !this.many) return this.ensureOnly() ? length : 0;
+    const ring = this.ringFor(to + 1);
+    const mask = ring.length - 1;
+    for (let i = (this.skip + distance) >> CHUNK_SHIFT; i <= to; i++) {
       const slot = (this.first + i) & mask;
-      if (this.ring[slot] !== NONE) continue;
+      if (ring[slot] !== NONE) continue;
       const chunk = this.pool.take();
       if (chunk < 0) return Math.max(0, (i << CHUNK_SHIFT) - this.skip - distance);
-      this.ring[slot] = chunk;
+      ring[slot] = chunk;
       this.chunks++;
       if (i >= this.span) this.span = i + 1;
     }
     return length;
   }
 
+  private ensureOnly(): boolean {
+    if (this.only !== NONE) return true;
+    const chunk = this.pool.take();
+    if (chunk < 0) return false;
+    this.only = chunk;
+    this.chunks = 1;
+    return true;
+  }
+
   /** The memory offset of the byte at `distance`; room for it must have been made. */
   offsetOf(distance: number): number {
     const at = this.skip + distance;
-    return (this.ring[(this.first + (at >> CHUNK_SHIFT)) & (this.ring.length - 1)] as number) + (at & CHUNK_MASK);
+    if (!this.many) return this.only + at;
+    const ring = this.ring as Int32Array;
+    return (ring[(this.first + (at >> CHUNK_SHIFT)) & (ring.length - 1)] as number) + (at & CHUNK_MASK);
   }
 
   /** How many bytes from `distance` on stand in one piece with it. */
@@ -60,6 +75,10 @@ export class StreamBuffer {
 
   /** Copies from the stack's memory to [distance, distance+length); room must have been made. */
   writeFrom(distance: number, source: number, length: number): void {
+    if (!this.many) {
+      if (length > 0) this.pool.memory.copy(this.only + this.skip + distance, source, length);
+      return;
+    }
     for (let done = 0; done < length; ) {
       const n = Math.min(length - done, this.contiguous(distance + done));
       this.pool.memory.copy(this.offsetOf(distance + done), source + done, n);
@@ -78,6 +97,10 @@ export class StreamBuffer {
 
   /** Copies [distance, distance+length) into an application's array. */
   read(distance: number, target: Uint8Array, start: number, length: number): void {
+    if (!this.many) {
+      if (length > 0) this.pool.memory.read(this.only + this.skip + distance, target, start, length);
+      return;
+    }
     for (let done = 0; done < length; ) {
       const n = Math.min(length - done, this.contiguous(distance + done));
       this.pool.memory.read(this.offsetOf(distance + done), target, start + done, n);
@@ -97,7 +120,42 @@ export class StreamBuffer {
   /** Moves the head forward by `length` and gives back the chunks left behind. */
   drop(length: number): void {
     this.skip += length;
-    const mask = this.ring.length - 1;
+    if (this.skip < CHUNK_SIZE) return;
+    if (this.many) this.dropChunks();
+    else {
+      this.giveOnly();
+      this.skip &= CHUNK_MASK;
+    }
+  }
+
+  /** Gives every chunk back: for when nothing is kept any more, so that an idle connection owns none. */
+  clear(): void {
+    this.skip = 0;
+    if (!this.many) {
+      this.giveOnly();
+      return;
+    }
+    const mask = (this.ring as Int32Array).length - 1;
+    for (let i = 0; i < this.span; i++) this.giveSlot((this.first + i) & mask);
+    this.first = 0;
+    this.span = 0;
+    this.many = false;
+  }
+
+  /** Gives back the chunks that hold nothing of the first `length` bytes. */
+  truncate(length: number): void {
+    const keep = (this.skip + length + CHUNK_MASK) >> CHUNK_SHIFT;
+    if (!this.many) {
+      if (keep === 0) this.giveOnly();
+      return;
+    }
+    const mask = (this.ring as Int32Array).length - 1;
+    for (let i = keep; i < this.span; i++) this.giveSlot((this.first + i) & mask);
+    if (this.span > keep) this.span = keep;
+  }
+
+  private dropChunks(): void {
+    const mask = (this.ring as Int32Array).length - 1;
     while (this.skip >= CHUNK_SIZE) {
       if (this.span === 0) {
         this.skip &= CHUNK_MASK;
@@ -110,38 +168,70 @@ export class StreamBuffer {
     }
   }
 
-  /** Gives back the chunks that hold nothing of the first `length` bytes. */
-  truncate(length: number): void {
-    const keep = (this.skip + length + CHUNK_MASK) >> CHUNK_SHIFT;
-    const mask = this.ring.length - 1;
-    for (let i = keep; i < this.span; i++) this.giveSlot((this.first + i) & mask);
-    if (this.span > keep) this.span = keep;
-  }
-
-  /** Gives every chunk back: for when nothing is kept any more, so that an idle connection owns none. */
-  clear(): void {
-    const mask = this.ring.length - 1;
-    for (let i = 0; i < this.span; i++) this.giveSlot((this.first + i) & mask);
-    this.first = 0;
-    this.span = 0;
-    this.skip = 0;
+  private giveOnly(): void {
+    if (this.only === NONE) return;
+    this.pool.give(this.only);
+    this.only = NONE;
+    this.chunks = 0;
   }
 
   private giveSlot(slot: number): void {
-    const chunk = this.ring[slot] as number;
+    const ring = this.ring as Int32Array;
+    const chunk = ring[slot] as number;
     if (chunk === NONE) return;
     this.pool.give(chunk);
-    this.ring[slot] = NONE;
+    ring[slot] = NONE;
     this.chunks--;
   }
 
-  private widen(want: number): void {
-    let size = this.ring.length;
+  /** The ring, with room for `want` chunks and the only one so far in it. */
+  private ringFor(want: number): Int32Array {
+    let ring = this.ring;
+    if (ring === null) {
+      ring = new Int32Array(4).fill(NONE);
+      this.ring = ring;
+    }
+    if (!this.many) {
+      this.many = true;
+      this.first = 0;
+      this.span = this.only === NONE ? 0 : 1;
+      ring[0] = this.only;
+      this.only = NONE;
+    }
+    return want > ring.length ? this.widen(ring, want) : ring;
+  }
+
+  private widen(ring: Int32Array, want: number): Int32Array {
+    let size = ring.length;
     while (size < want) size *= 2;
     const wider = new Int32Array(size).fill(NONE);
-    const mask = this.ring.length - 1;
-    for (let i = 0; i < this.span; i++) wider[i] = this.ring[(this.first + i) & mask] as number;
+    const mask = ring.length - 1;
+    for (let i = 0; i < this.span; i++) wider[i] = ring[(this.first + i) & mask] as number;
     this.ring = wider;
     this.first = 0;
+    return wider;
+  }
+}
+
+/**
+ * Stream buffers that hold nothing, last given first taken. Whoever has nothing to keep needs none: many idle
+ * connections share a few of them, which are always in the cache.
+ */
+export class StreamBuffers {
+  private readonly pool: ChunkPool;
+  private readonly free: StreamBuffer[] = [];
+
+  constructor(pool: ChunkPool) {
+    this.pool = pool;
+  }
+
+  take(): StreamBuffer {
+    return this.free.pop() ?? new StreamBuffer(this.pool);
+  }
+
+  /** Takes a buffer back, and what it holds. */
+  give(buffer: StreamBuffer): void {
+    buffer.clear();
+    this.free.push(buffer);
   }
 }

@@ -1,3 +1,4 @@
+import { RX_FRAME, RX_STRIDE } from "../link/link.js";
 import type { Environment } from "../netif/environment.js";
 import { type RxPacket, TO_BROADCAST, TO_HOST, TO_MULTICAST } from "../netif/packet.js";
 import { type Addr, isLoopback, LIMITED_BROADCAST } from "../wire/address.js";
@@ -14,6 +15,11 @@ import { PROTO_ICMP, PROTO_IGMP, PROTO_TCP, PROTO_UDP, type Transport } from "./
 const HEADER = IPV4_HEADER;
 const FRAGMENT = IPV4_MF | IPV4_OFFSET_MASK;
 const TCP = PROTO_TCP;
+const UDP = PROTO_UDP;
+const FRAME = RX_FRAME;
+const STRIDE = RX_STRIDE;
+/** What a look ahead reads of a packet: its header and the ports. */
+const AHEAD = HEADER + 4;
 const HOST = TO_HOST;
 const HOST_KIND = OUR_HOST;
 const NOT_KIND = NOT_OURS;
@@ -61,6 +67,30 @@ export class IpInput {
     return this.transports[protocol] ?? null;
   }
 
+  /**
+   * The frames of a batch, before any is looked at: transports read ahead what they will need.
+   * @param headroom bytes of the link header
+   */
+  lookAhead(rows: Int32Array, count: number, headroom: number): void {
+    const tcp = this.tcp?.ahead;
+    const udp = this.udp?.ahead;
+    if (tcp === undefined || udp === undefined || !(tcp.wanted || udp.wanted)) return;
+    const { dv } = this;
+    const last = this.env.memory.size - AHEAD;
+    for (let i = 0; i < count; i++) {
+      const ip = (rows[i * STRIDE + FRAME] as number) + headroom;
+      if (ip > last) continue;
+      const protocol = dv.getUint8(ip + 9);
+      const src = dv.getInt32(ip + 12);
+      const dst = dv.getInt32(ip + 16);
+      const ports = dv.getInt32(ip + HEADER);
+      if (protocol === TCP) tcp.expect(dst, ports & 0xffff, src, ports >>> 16);
+      else if (protocol === UDP) udp.expect(dst, ports & 0xffff, src, ports >>> 16);
+    }
+    tcp.read();
+    udp.read();
+  }
+
   /** [ip, end): what came behind the link header. */
   input(packet: RxPacket, ip: number, end: number): void {
     const { dv, counters } = this;
@@ -84,6 +114,14 @@ export class IpInput {
     const usual = first >>> 24 === USUAL && fold(sum) === 0xffff && total >= HEADER && available >= total;
     if (!usual && !this.validate(ip, first, sum, available)) return;
     const protocol = (third >>> 16) & 0xff;
+    const plain = this.isPlain(packet, src, dst);
+    if (usual && plain && protocol === TCP && (second & FRAGMENT) === 0 && packet.gsoSize === 0) {
+      const { tcp } = this;
+      if (tcp?.takeNext?.(ip + HEADER, total - HEADER, src, dst, packet.flags) === true) {
+        counters.IpInDelivers++;
+        return;
+      }
+    }
     packet.ip = ip;
     packet.ipHeaderLength = headerLength;
     packet.ipLength = total;
@@ -97,7 +135,7 @@ export class IpInput {
     // What follows the packet is padding of the link.
     packet.frameEnd = ip + total;
     packet.to = HOST;
-    if (!this.isPlain(packet, src, dst) && !this.addressed(packet)) return;
+    if (!plain && !this.addressed(packet)) return;
     if (!usual && headerLength > HEADER && !this.acceptsOptions(packet)) return;
     if ((second & FRAGMENT) !== 0) this.fragment(packet);
     else if (protocol === TCP && this.tcp !== null) {

@@ -234,6 +234,10 @@ export class Ipv4 implements NetifClient, NeighbourClient {
     this.routes.invalidate();
   }
 
+  lookAhead(rows: Int32Array, count: number, headroom: number): void {
+    this.receiver.lookAhead(rows, count, headroom);
+  }
+
   ipInput(packet: RxPacket, ip: number, end: number): void {
     this.receiver.input(packet, ip, end);
   }

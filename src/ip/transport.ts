@@ -32,8 +32,25 @@ export class IcmpReport {
   credible = true;
 }
 
+/** Reads what the packets of a batch will need before the first of them is looked at. */
+export interface Ahead {
+  /** Whether it pays. */
+  readonly wanted: boolean;
+  /** A packet between these two seems to be in the batch. */
+  expect(dst: Addr, dstPort: number, src: Addr, srcPort: number): void;
+  /** Reads for all that were expected. Changes nothing but what stands in the cache. */
+  read(): void;
+}
+
 /** A protocol above IP: what `ip` hands packets to. Registered by stack.ts. */
 export interface Transport {
+  readonly ahead?: Ahead;
+  /**
+   * A packet about which nothing is odd (no options, no fragment, one segment, between proper addresses) is taken if it
+   * is what was to come next, without a record of it. False: nothing was done, and it goes to {@link input}.
+   * @param flags RX_*
+   */
+  takeNext?(l4: number, length: number, src: Addr, dst: Addr, flags: number): boolean;
   /** A packet to us; `packet` is the shared record, borrowed for the call. */
   input(packet: RxPacket): void;
   /** An ICMP error about a packet of this protocol. */

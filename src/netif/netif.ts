@@ -29,8 +29,13 @@ const HEADER = ETH_HEADER;
 const IPV4 = ETHERTYPE_IPV4;
 const ARP = ETHERTYPE_ARP;
 
+/** Frames of a batch for which a look ahead may pay. */
+const MANY = 8;
+
 /** What stands above an interface; registered by the IP layer. */
 export interface NetifClient {
+  /** A batch of frames is about to come; see Ahead in ip/transport.ts. */
+  lookAhead(rows: Int32Array, count: number, headroom: number): void;
   /** An IP packet: [ip, end) of the frame, with its padding. The record holds what the link header said. */
   ipInput(packet: RxPacket, ip: number, end: number): void;
   /** An ARP packet: [at, end), behind the Ethernet header of the frame. */
@@ -38,6 +43,7 @@ export interface NetifClient {
 }
 
 const NO_CLIENT: NetifClient = {
+  lookAhead: () => {},
   ipInput: (packet) => {
     packet.netif.counters.TapstackInDown++;
   },
@@ -139,6 +145,7 @@ export class Netif {
 
   /** The whole of a batch, as LinkHost.receive is given it. */
   receive(rows: Int32Array, count: number): void {
+    if (count >= MANY) this.client.lookAhead(rows, count, this.headroom);
     let octets = 0;
     for (let i = 0, row = 0; i < count; i++, row += STRIDE) {
       const length = rows[row + LENGTH] as number;

@@ -24,7 +24,8 @@ export class KeyedHash {
     h ^= h >>> 15;
     h = Math.imul(h ^ b, this.k2);
     h ^= h >>> 16;
-    h = Math.imul((h + c) | 0, this.k3);
+    // `| 0` says that c is int32, so that the sum is one too, and not a double that is cut.
+    h = Math.imul((h + (c | 0)) | 0, this.k3);
     h ^= h >>> 15;
     h = Math.imul(h, this.k2);
     return h ^ (h >>> 16);

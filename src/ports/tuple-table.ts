@@ -40,6 +40,24 @@ export class TupleTable {
     return this.keyed.of(remoteAddr, (localPort << 16) | remotePort, localAddr);
   }
 
+  /** Where the search for a tuple begins: for {@link guess}. */
+  homeOf(localAddr: Addr, localPort: number, remoteAddr: Addr, remotePort: number): number {
+    return this.hash(localAddr, localPort, remoteAddr, remotePort) & this.mask;
+  }
+
+  /**
+   * What find() most likely gives for a tuple with these ports (local << 16 | remote): the first value with them among
+   * the `places` from its home on, or -1.
+   */
+  guess(home: number, ports: number, places: number): number {
+    const { entries, mask } = this;
+    for (let i = 0; i < places; i++) {
+      const at = ((home + i) & mask) << SHIFT;
+      if (entries[at + PORTS] === ports) return entries[at + VALUE] as number;
+    }
+    return EMPTY;
+  }
+
   /** The value of a tuple, or -1. */
   find(localAddr: Addr, localPort: number, remoteAddr: Addr, remotePort: number): number {
     const { entries, mask } = this;

@@ -18,15 +18,16 @@ export interface SocketHost {
 /** What the kinds of socket have in common; a call that a kind does not have throws or returns EOPNOTSUPP. */
 export abstract class SocketBase implements Socket {
   abstract readonly type: SocketType;
-  owner = "";
-  onReady: ((socket: Socket, mask: number) => void) | null = null;
+  // What the delivery of data looks at comes first, here and in subclasses: it then shares a cache line
   /** Stands on the ready list. */
   readyQueued = false;
-  /** Unique in the stack's life. */
-  inode = 0;
+  onReady: ((socket: Socket, mask: number) => void) | null = null;
+  protected readonly host: SocketHost;
   /** A small number, used again after close: what listings show as fd. */
   readonly number: number;
-  protected readonly host: SocketHost;
+  /** Unique in the stack's life. */
+  inode = 0;
+  owner = "";
 
   constructor(host: SocketHost) {
     this.host = host;

@@ -32,10 +32,11 @@ const SOCK_STREAM = 1;
 
 /** A TCP socket: a connection, or a listener and the template of its connections. */
 export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOwner, TcpPortOwner {
-  readonly type = "tcp";
   /** The connection; of a listening or fresh socket, what holds its options. */
   connection: Connection;
   listener: Listener | null = null;
+  private open = true;
+  readonly type = "tcp";
   private readonly tcp: Tcp;
   private binding: Binding | null = null;
   /** What bind was asked for; connect narrows the binding's own from ANY to the route's source. */
@@ -44,7 +45,6 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   private reusePort = false;
   /** SO_LINGER in seconds; -1: off. */
   private linger = -1;
-  private open = true;
 
   /** @param accepted the connection of an accepted socket; it becomes this socket's */
   constructor(host: SocketHost, tcp: Tcp, accepted: Connection | null = null) {

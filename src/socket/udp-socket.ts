@@ -76,7 +76,7 @@ export class UdpSocket extends SocketBase implements UdpOwner {
 
   read(target: Uint8Array, offset = 0, length = target.length - offset): number {
     const n = this.peek(target, offset, length);
-    if (n >= 0 && this.endpoint.queue.count > 0) this.endpoint.queue.shift();
+    if (n >= 0 && this.endpoint.queue.count > 0) this.endpoint.shift();
     return n;
   }
 
@@ -95,7 +95,7 @@ export class UdpSocket extends SocketBase implements UdpOwner {
     if (n < 0 || queue.count === 0) return n;
     from.addr = queue.src;
     from.port = queue.srcPort;
-    queue.shift();
+    this.endpoint.shift();
     return n;
   }
 

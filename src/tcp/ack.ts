@@ -1,7 +1,7 @@
 import { seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { FIN } from "../wire/tcp.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
-import { type Connection, touch, wake } from "./connection.js";
+import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
 import {
   CHALLENGE_ACK_MS,
   CLOSING,
@@ -125,7 +125,7 @@ function release(c: Connection, bytes: number): void {
   c.bytesAcked += bytes;
   c.sndQueued -= bytes;
   if (snd !== null) {
-    if (c.sndQueued === 0) snd.clear();
+    if (c.sndQueued === 0) dropSendBuffer(c);
     else snd.drop(bytes);
   }
   if (c.noSpace && roomToWrite(c)) {

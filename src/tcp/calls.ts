@@ -1,7 +1,7 @@
 import { EAGAIN, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
 import { abort, destroy, dropReceived, limitFinWait2, setState } from "./close.js";
 import { initialWindow } from "./congestion/window.js";
-import { type Connection, sendBuffer, touch } from "./connection.js";
+import { type Connection, dropReceiveBuffer, sendBuffer, touch } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -130,7 +130,7 @@ function consume(c: Connection, n: number): void {
   const { rcv } = c;
   if (rcv === null) return;
   c.rcvQueued -= n;
-  if (c.rcvQueued === 0 && c.oooCount === 0) rcv.clear();
+  if (c.rcvQueued === 0 && c.oooCount === 0) dropReceiveBuffer(c);
   else rcv.drop(n);
   // Telling the peer about the room waits for the end of the batch: reads come in series.
   if (c.index >= 0 && !c.windowMoved && windowUpdateDue(c)) {

@@ -1,5 +1,5 @@
 import { ACK, RST } from "../wire/tcp.js";
-import { type Connection, wake } from "./connection.js";
+import { type Connection, dropReceiveBuffer, dropSendBuffer, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -70,8 +70,7 @@ function retire(c: Connection, error: number): void {
   c.timers = 0;
   tcp.wheel.cancel(c);
   if (c.blocked) unblock(c);
-  c.snd?.clear();
-  c.snd = null;
+  dropSendBuffer(c);
   c.sndQueued = 0;
   if (c.orphan) dropReceived(c);
   wake(c, EVENT_CLOSED | EVENT_READABLE | EVENT_WRITABLE | (error !== 0 ? EVENT_ERROR : 0));
@@ -86,8 +85,7 @@ function unblock(c: Connection): void {
 
 /** Gives back what was received and not read. */
 export function dropReceived(c: Connection): void {
-  c.rcv?.clear();
-  c.rcv = null;
+  dropReceiveBuffer(c);
   c.rcvQueued = 0;
   c.ooo = null;
   c.oooCount = 0;

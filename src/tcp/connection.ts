@@ -1,4 +1,4 @@
-import { StreamBuffer } from "../base/stream-buffer.js";
+import type { StreamBuffer } from "../base/stream-buffer.js";
 import type { Route } from "../ip/route.js";
 import { TimerNode } from "../platform/timer-wheel.js";
 import type { Binding } from "../ports/binding.js";
@@ -10,6 +10,8 @@ import type { TcpContext } from "./context.js";
 
 /** Who holds a connection from above: a socket. */
 export interface ConnectionOwner {
+  /** It is on the list of those who will be told: {@link connectionEvent} need not be called again. */
+  readonly readyQueued: boolean;
   /** Something changed (EVENT_*); called during input, so only note it. */
   connectionEvent(events: number): void;
 }
@@ -19,82 +21,111 @@ export interface ConnectionOwner {
  * an integer where it can be, and an idle connection owns no buffer.
  */
 export class Connection extends TimerNode {
-  readonly tcp: TcpContext;
+  // What a segment in order, its reading and its acknowledging look at comes first, in this order: with very many
+  // connections each further cache line that a segment touches costs as much as all of its processing.
   state = CLOSED;
-  /** Position among the stack's connections, or -1 when in no table. */
-  index = -1;
-  owner: ConnectionOwner | null = null;
-  /** It waits in a listener's accept queue, so it is not an orphan though nobody owns it. */
-  embryonic = false;
-
-  /** Its hold on the local port, given back when the last of it (TIME-WAIT included) is gone. */
-  binding: Binding | null = null;
-  localAddr = 0;
-  localPort = 0;
-  remoteAddr = 0;
-  remotePort = 0;
-  route: Route | null = null;
-
-  // Send sequence space (RFC 9293 §3.3.1, figure 3)
-  iss = 0;
-  sndUna = 0;
-  sndNxt = 0;
-  /** One past the highest sequence number ever sent; SND.NXT falls back to SND.UNA after a timeout. */
-  sndMax = 0;
-  sndWnd = 0;
-  sndWl1 = 0;
-  sndWl2 = 0;
-  /** Largest window the peer ever offered: sender's SWS avoidance, RFC 9293 §3.8.6.2.1. */
-  maxWnd = 0;
-  sndWscale = 0;
-  /** End of the last segment that was smaller than the MSS (Minshall's variant of Nagle). */
-  sndSml = 0;
-
-  // Receive sequence space
-  irs = 0;
+  readonly tcp: TcpContext;
   rcvNxt = 0;
   /** Right edge of the window last offered; never moves back (RFC 9293 §3.8.6.2.2). */
   rcvAdv = 0;
-  rcvWscale = 0;
-  /** The shift that our SYN offers, or -1; rcvWscale is 0 until the peer has agreed. */
-  scaleOffer = -1;
-  /** RCV.NXT as of the last ACK sent. */
-  rcvAcked = 0;
-
-  // Segment sizes: `mss` is Eff.snd.MSS (RFC 9293 §3.7.1), `advMss` what we offer, `peerMss` what the peer did
-  mss = MSS_DEFAULT;
-  advMss = MSS_DEFAULT;
-  peerMss = MSS_DEFAULT;
-  /** TCP_MAXSEG, or 0. */
-  userMss = 0;
-  /** Estimate of the size of the peer's segments, for the decision of every second segment. */
-  rcvMss = MSS_DEFAULT;
-
-  // Buffers. snd: head is SND.UNA's byte. rcv: head is the first unread byte
-  snd: StreamBuffer | null = null;
+  sndUna = 0;
+  sndWnd = 0;
+  sndWscale = 0;
+  /** Ranges that wait behind a hole: see {@link ooo}. */
+  oooCount = 0;
+  /** The application reads no more: what comes is a reason to reset. */
+  readShut = false;
+  // rcv: head is the first unread byte. snd: head is SND.UNA's byte
   rcv: StreamBuffer | null = null;
-  /** Bytes from the head of `snd` that the application has written. */
-  sndQueued = 0;
   /** Bytes in order and unread. */
   rcvQueued = 0;
-  sndLimit = 0;
-  rcvLimit = 0;
-  /** Out-of-order ranges as sequence pairs [start, end), sorted, and how many. */
-  ooo: Int32Array | null = null;
-  oooCount = 0;
-
-  // Closing
+  /** Estimate of the size of the peer's segments, for the decision of every second segment. */
+  rcvMss = MSS_DEFAULT;
+  owner: ConnectionOwner | null = null;
+  /** Stands on the touched list. */
+  touched = false;
+  /** Something in order was received since the last ACK. */
+  ackDue = false;
+  ackNow = false;
+  /** The application has read since the last ACK: the window may be worth telling. */
+  windowMoved = false;
+  /** Data; lastAck: any acceptable acknowledgment. */
+  lastReceive = 0;
+  rto = RTO_INITIAL;
+  keepProbes = 0;
+  sndWl1 = 0;
+  segsIn = 0;
+  dataSegsIn = 0;
+  bytesReceived = 0;
+  /** Positive errno that ended it; the owner collects it. */
+  error = 0;
+  /** Position among the stack's connections, or -1 when in no table. */
+  index = -1;
   /** The application has closed its sending side; a FIN follows what is queued. */
   finQueued = false;
   /** A FIN has been sent at least once; it occupies sequence number iss + 1 + all bytes. */
   finSent = false;
+  sndNxt = 0;
+  /** One past the highest sequence number ever sent; SND.NXT falls back to SND.UNA after a timeout. */
+  sndMax = 0;
+  /** Bytes from the head of `snd` that the application has written. */
+  sndQueued = 0;
+  sndLimit = 0;
+  /** Whether cwnd was in the way, in the window of data up to cwndUsageSeq. */
+  cwndLimited = false;
+  /** RCV.NXT as of the last ACK sent. */
+  rcvAcked = 0;
+  /** ACKs still to be sent at once, at the start and after idle (Linux's quick-ack mode). */
+  quickAcks = 0;
+  /** The application answers what it receives: an ACK does better to wait for that (Linux's pingpong mode). */
+  pingpong = false;
+  /** Deadlines in ticks, running where the TIMER_ bit stands. */
+  timers = 0;
+  delackAt = 0;
+  ato = 40;
+  rcvLimit = 0;
+  rcvWscale = 0;
+  route: Route | null = null;
+  localAddr = 0;
+  localPort = 0;
+  remotePort = 0;
+  // Segment sizes: `mss` is Eff.snd.MSS (RFC 9293 §3.7.1), `advMss` what we offer, `peerMss` what the peer did
+  mss = MSS_DEFAULT;
+  advMss = MSS_DEFAULT;
+  segsOut = 0;
+  ttl = 0;
+  tos = 0;
+  dontFragment = 1;
+  remoteAddr = 0;
+
+  peerMss = MSS_DEFAULT;
+  /** TCP_MAXSEG, or 0. */
+  userMss = 0;
+  /** It waits in a listener's accept queue, so it is not an orphan though nobody owns it. */
+  embryonic = false;
+  /** Its hold on the local port, given back when the last of it (TIME-WAIT included) is gone. */
+  binding: Binding | null = null;
+
+  // Send sequence space (RFC 9293 §3.3.1, figure 3), with sndUna, sndNxt and sndWnd above
+  iss = 0;
+  sndWl2 = 0;
+  /** Largest window the peer ever offered: sender's SWS avoidance, RFC 9293 §3.8.6.2.1. */
+  maxWnd = 0;
+  /** End of the last segment that was smaller than the MSS (Minshall's variant of Nagle). */
+  sndSml = 0;
+  snd: StreamBuffer | null = null;
+
+  // Receive sequence space
+  irs = 0;
+  /** The shift that our SYN offers, or -1; rcvWscale is 0 until the peer has agreed. */
+  scaleOffer = -1;
+  /** Out-of-order ranges as sequence pairs [start, end), sorted; `oooCount` of them. */
+  ooo: Int32Array | null = null;
+
+  // Closing
   /** The peer's FIN was seen, at this sequence number, perhaps ahead of missing data. */
   rcvFin = false;
   rcvFinSeq = 0;
-  /** The application reads no more: what comes is a reason to reset. */
-  readShut = false;
-  /** Positive errno that ended it; the owner collects it. */
-  error = 0;
   /** What an ICMP message hinted at, should it time out (RFC 1122 §4.2.3.9). */
   softError = 0;
 
@@ -104,33 +135,29 @@ export class Connection extends TimerNode {
   ssthresh = 0x7fffffff;
   /** Bytes acknowledged since cwnd last grew, in congestion avoidance. */
   cwndCredit = 0;
-  /** Whether cwnd was in the way, and the most that was in flight, in the window of data up to cwndUsageSeq. */
-  cwndLimited = false;
+  /** The most that was in flight in the window of data up to cwndUsageSeq. */
   maxFlight = 0;
   cwndUsageSeq = 0;
   caState = CA_OPEN;
   dupAcks = 0;
-  /** Partial acknowledgments of the recovery that is going on; 0 outside. */
-  partialAcks = 0;
   /** RFC 6582: SND.NXT when recovery began. */
   recover = 0;
+  /** Partial acknowledgments of the recovery that is going on; 0 outside. */
+  partialAcks = 0;
   /** SND.MAX at the last timeout or recovery: dup ACKs for what was sent before it start no new one. */
   recoverArmed = false;
 
   // Round trip time: RFC 6298 in microseconds; srtt is 8 x, rttvar 4 x
   srtt = 0;
   rttvar = 0;
-  rto = RTO_INITIAL;
   rttTiming = false;
   rttSeq = 0;
   rttStart = 0;
   minRtt = 0x7fffffff;
 
-  // Timers: deadlines in ticks, running where the TIMER_ bit stands
-  timers = 0;
+  // Timers
   retransmitAt = 0;
   persistAt = 0;
-  delackAt = 0;
   keepaliveAt = 0;
   finWait2At = 0;
   corkAt = 0;
@@ -141,34 +168,17 @@ export class Connection extends TimerNode {
   /** Consecutive timeouts, probes, keepalive probes without an answer. */
   retransmits = 0;
   probes = 0;
-  keepProbes = 0;
   /** Tick of the first of those retransmissions. */
   retransmitStart = 0;
   lastSend = 0;
-  /** Data; lastAck: any acceptable acknowledgment. */
-  lastReceive = 0;
   lastAck = 0;
   /** Ticks from which the next challenge ACK, and the next answer to an empty segment out of window, may go. */
   challengeAt = 0;
   outOfWindowAt = 0;
-
-  // Acknowledging
-  /** Stands on the touched list. */
-  touched = false;
   /** The application found the send buffer full: tell it when there is room. */
   noSpace = false;
-  /** The application has read since the last ACK: the window may be worth telling. */
-  windowMoved = false;
   /** Waits for the link to be writable. */
   blocked = false;
-  /** Something in order was received since the last ACK. */
-  ackDue = false;
-  ackNow = false;
-  /** ACKs still to be sent at once, at the start and after idle (Linux's quick-ack mode). */
-  quickAcks = 0;
-  /** The application answers what it receives: an ACK does better to wait for that (Linux's pingpong mode). */
-  pingpong = false;
-  ato = 40;
 
   // Options
   noDelay = false;
@@ -180,18 +190,11 @@ export class Connection extends TimerNode {
   userTimeout = 0;
   synRetries = 0;
   linger2 = 0;
-  ttl = 0;
-  tos = 0;
-  dontFragment = 1;
 
   // Counts for info()
   totalRetransmits = 0;
-  segsIn = 0;
-  segsOut = 0;
-  dataSegsIn = 0;
   dataSegsOut = 0;
   bytesAcked = 0;
-  bytesReceived = 0;
   bytesSent = 0;
   bytesRetransmitted = 0;
 
@@ -224,14 +227,28 @@ export class Connection extends TimerNode {
 
 /** The send buffer, made on first use. */
 export function sendBuffer(c: Connection): StreamBuffer {
-  c.snd ??= new StreamBuffer(c.tcp.pool);
+  c.snd ??= c.tcp.buffers.take();
   return c.snd;
 }
 
 /** The receive buffer, made on first use. */
 export function receiveBuffer(c: Connection): StreamBuffer {
-  c.rcv ??= new StreamBuffer(c.tcp.pool);
+  c.rcv ??= c.tcp.buffers.take();
   return c.rcv;
+}
+
+/** Nothing is left to send: an idle connection owns no buffer. */
+export function dropSendBuffer(c: Connection): void {
+  if (c.snd === null) return;
+  c.tcp.buffers.give(c.snd);
+  c.snd = null;
+}
+
+/** Nothing is left to read, nor kept ahead of a hole. */
+export function dropReceiveBuffer(c: Connection): void {
+  if (c.rcv === null) return;
+  c.tcp.buffers.give(c.rcv);
+  c.rcv = null;
 }
 
 /** Notes that the connection is to be looked at when the batch ends. */
@@ -245,5 +262,6 @@ export function touch(c: Connection): void {
 
 /** Tells the owner. */
 export function wake(c: Connection, events: number): void {
-  c.owner?.connectionEvent(events);
+  const { owner } = c;
+  if (owner !== null && !owner.readyQueued) owner.connectionEvent(events);
 }

@@ -1,6 +1,7 @@
 import type { ChunkPool } from "../base/chunks.js";
 import type { Memory } from "../base/memory.js";
 import { Slots } from "../base/slots.js";
+import { StreamBuffers } from "../base/stream-buffer.js";
 import type { Ipv4 } from "../ip/ipv4.js";
 import type { Random } from "../platform/random.js";
 import type { StackTime } from "../platform/time.js";
@@ -40,6 +41,8 @@ export interface TcpParts {
 export class TcpContext {
   readonly memory: Memory;
   readonly pool: ChunkPool;
+  /** Send and receive buffers for those who have something to keep. */
+  readonly buffers: StreamBuffers;
   readonly ip: Ipv4;
   readonly time: StackTime;
   readonly wheel: TimerWheel;
@@ -62,6 +65,7 @@ export class TcpContext {
   constructor(parts: TcpParts, upcalls: TcpUpcalls) {
     this.memory = parts.memory;
     this.pool = parts.pool;
+    this.buffers = new StreamBuffers(parts.pool);
     this.ip = parts.ip;
     this.time = parts.time;
     this.wheel = parts.wheel;

@@ -5,7 +5,15 @@ import { ACK, MSS_DEFAULT, RST, SYN } from "../wire/tcp.js";
 import { abort, dropReceived, setState } from "./close.js";
 import { initialWindow } from "./congestion/window.js";
 import { Connection } from "./connection.js";
-import { ESTABLISHED, KIND_CONNECTION, KIND_SYN, QUICK_ACKS, RTO_INITIAL, RTO_MAX } from "./constants.js";
+import {
+  ESTABLISHED,
+  KIND_CONNECTION,
+  KIND_SYN,
+  OUT_OF_WINDOW_ACK_MS,
+  QUICK_ACKS,
+  RTO_INITIAL,
+  RTO_MAX,
+} from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { offeredMss, parseOptions, windowScaleFor } from "./options.js";
 import { advertisedMss, updateMss } from "./path.js";
@@ -68,6 +76,8 @@ export class SynRecord extends TimerNode {
   readonly window: number;
   sentAt: number;
   retries = 0;
+  /** Tick from which the next answer to an empty segment out of window may go. */
+  outOfWindowAt: number;
   /** The SYN-ACK went out again for a SYN that came again: its round trip says nothing (Karn). */
   resent = false;
 
@@ -88,6 +98,7 @@ export class SynRecord extends TimerNode {
     this.ourScale = scaled ? windowScaleFor(template.rcvLimit) : -1;
     this.window = Math.min(template.rcvLimit, 65535);
     this.sentAt = tcp.time.us;
+    this.outOfWindowAt = tcp.time.ms;
     this.index = tcp.synRecords.add(this);
     listener.synCount++;
   }
@@ -203,7 +214,7 @@ export function synRecordInput(record: SynRecord, seg: Segment): Connection | nu
   // First, the sequence number
   const offset = (seg.seq - expected) | 0;
   if (offset < 0 || offset >= record.window) {
-    if ((seg.flags & RST) === 0) sendSynAck(record);
+    if ((seg.flags & RST) === 0 && (seg.length > 0 || mayAnswerEmpty(record))) sendSynAck(record);
     return null;
   }
   // Second, RST: the peer gave up; RFC 5961 §3.2 wants it exact
@@ -236,6 +247,14 @@ export function synRecordInput(record: SynRecord, seg: Segment): Connection | nu
     return null;
   }
   return promote(record, seg);
+}
+
+/** An old SYN made this record, and its sender has moved on: his ACKs and our SYN-ACKs must not chase each other. */
+function mayAnswerEmpty(record: SynRecord): boolean {
+  const { time } = record.listener.tcp;
+  if (((time.ms - record.outOfWindowAt) | 0) < 0) return false;
+  record.outOfWindowAt = (time.ms + OUT_OF_WINDOW_ACK_MS) | 0;
+  return true;
 }
 
 /** The three-way handshake is complete: the record becomes a connection in the accept queue. */

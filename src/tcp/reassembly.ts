@@ -1,5 +1,5 @@
 import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
-import { type Connection, receiveBuffer } from "./connection.js";
+import { type Connection, dropReceiveBuffer, receiveBuffer } from "./connection.js";
 import { mayKeep } from "./pressure.js";
 
 /** Ranges kept ahead of RCV.NXT; a peer that makes more holes than this sends again what filled them. */
@@ -71,7 +71,7 @@ function addRange(c: Connection, start: number, end: number): boolean {
 export function pruneOutOfOrder(c: Connection): void {
   c.ooo = null;
   c.oooCount = 0;
-  if (c.rcvQueued === 0) c.rcv?.clear();
+  if (c.rcvQueued === 0) dropReceiveBuffer(c);
   else c.rcv?.truncate(c.rcvQueued);
 }
 

@@ -4,6 +4,7 @@ import { PROTO_TCP } from "../ip/transport.js";
 import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
 import { type RxPacket, TO_HOST } from "../netif/packet.js";
 import type { Binding } from "../ports/binding.js";
+import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
 import { ACK, FIN, RST, SYN, TCP_HEADER } from "../wire/tcp.js";
 import { abort } from "./close.js";
@@ -21,10 +22,12 @@ import {
   synMayReuse,
   synRecordInput,
 } from "./listen.js";
+import { ConnectionLookAhead } from "./look-ahead.js";
+import { takeNext } from "./predict.js";
 import type { Segment } from "./segment.js";
 import { resumeBlocked, settle } from "./settle.js";
 import { resetUnknown, sendBare } from "./stateless.js";
-import { endTimeWait, restartTimeWait, type TimeWait } from "./time-wait.js";
+import { endTimeWait, mayAnswerEmpty, restartTimeWait, type TimeWait } from "./time-wait.js";
 import { connectionTimer } from "./timers.js";
 
 /** What a TCP binding's owner must offer: the listener, once there is one. */
@@ -38,6 +41,7 @@ const TIME_WAIT_GAP = 65535 + 2;
 /** TCP (RFC 9293) as a layer: the entry from IP, and from the sockets above. */
 export class Tcp implements Transport {
   readonly context: TcpContext;
+  readonly ahead: ConnectionLookAhead;
 
   /** @param settleSoon called when {@link settle} is due: at the end of the batch, or outside one, soon */
   constructor(parts: TcpParts, settleSoon: () => void) {
@@ -47,6 +51,7 @@ export class Tcp implements Transport {
       timeWaitTimer: endTimeWait,
       settleSoon,
     });
+    this.ahead = new ConnectionLookAhead(this.context);
   }
 
   /** A closed connection with the stack's default options, for a socket to bind, connect or listen with. */
@@ -64,6 +69,10 @@ export class Tcp implements Transport {
   createListener(binding: Binding, template: Connection, owner: ListenerOwner, backlog: number): Listener {
     const most = this.context.settings.somaxconn;
     return new Listener(binding, template, owner, Math.min(Math.max(backlog, 0), most));
+  }
+
+  takeNext(l4: number, length: number, src: Addr, dst: Addr, flags: number): boolean {
+    return takeNext(this.context, l4, length, src, dst, flags);
   }
 
   input(packet: RxPacket): void {
@@ -195,7 +204,8 @@ export class Tcp implements Transport {
     }
     // A FIN sent again: our ACK was lost. Acknowledge, and wait 2 MSL from here.
     if ((seg.flags & FIN) !== 0 && ((seg.seq + seg.length + 1) | 0) === record.rcvNxt) restartTimeWait(record);
-    if (seg.length > 0 || (seg.flags & (SYN | FIN)) !== 0 || seg.seq !== record.rcvNxt)
+    const full = seg.length > 0 || (seg.flags & (SYN | FIN)) !== 0;
+    if (full || (seg.seq !== record.rcvNxt && mayAnswerEmpty(record)))
       sendBare(
         tcp,
         record.localAddr,

@@ -1,7 +1,7 @@
 import { TimerNode } from "../platform/timer-wheel.js";
 import type { Binding } from "../ports/binding.js";
 import type { Connection } from "./connection.js";
-import { KIND_TIME_WAIT, TIME_WAIT_MS } from "./constants.js";
+import { KIND_TIME_WAIT, OUT_OF_WINDOW_ACK_MS, TIME_WAIT_MS } from "./constants.js";
 import type { TcpContext } from "./context.js";
 
 /** What is left of a connection in TIME-WAIT: enough to answer an old segment, and to let a new SYN take its place. */
@@ -18,6 +18,8 @@ export class TimeWait extends TimerNode {
   readonly window: number;
   readonly ttl: number;
   readonly tos: number;
+  /** Tick from which the next answer to an empty segment out of window may go. */
+  outOfWindowAt: number;
 
   constructor(c: Connection) {
     super();
@@ -32,6 +34,7 @@ export class TimeWait extends TimerNode {
     this.window = Math.min(c.rcvWnd >> c.rcvWscale, 65535);
     this.ttl = c.ttl;
     this.tos = c.tos;
+    this.outOfWindowAt = c.tcp.time.ms;
     this.index = c.tcp.timeWaits.add(this);
   }
 
@@ -44,6 +47,14 @@ export class TimeWait extends TimerNode {
 export function restartTimeWait(record: TimeWait): void {
   const { wheel, time } = record.tcp;
   wheel.arm(record, (time.ms + TIME_WAIT_MS) | 0);
+}
+
+/** An ACK in answer to an ACK may be answered by an ACK: limited, so that two such records do not do it for ever. */
+export function mayAnswerEmpty(record: TimeWait): boolean {
+  const { time } = record.tcp;
+  if (((time.ms - record.outOfWindowAt) | 0) < 0) return false;
+  record.outOfWindowAt = (time.ms + OUT_OF_WINDOW_ACK_MS) | 0;
+  return true;
 }
 
 /** The record has waited long enough, or gives way to a new connection. */

@@ -19,20 +19,19 @@ export const POOL_EMPTY = 2;
 
 /**
  * Datagrams that wait for their socket: who sent each in a ring of integers, the bytes of all in one stream buffer.
- * An empty queue owns no chunk; one that never held anything owns nothing.
+ * An empty queue owns no chunk.
  */
 export class DatagramQueue {
   /** Datagrams that wait. */
   count = 0;
   /** Their bytes. */
   bytes = 0;
-  private readonly pool: ChunkPool;
-  private buffer: StreamBuffer | null = null;
-  private records: Int32Array | null = null;
+  private readonly buffer: StreamBuffer;
+  private records = new Int32Array(FIRST_RECORDS << SHIFT);
   private first = 0;
 
   constructor(pool: ChunkPool) {
-    this.pool = pool;
+    this.buffer = new StreamBuffer(pool);
   }
 
   /** What is charged against SO_RCVBUF. */
@@ -60,64 +59,55 @@ export class DatagramQueue {
    * @returns PUSHED, QUEUE_FULL, POOL_EMPTY
    */
   push(at: number, length: number, src: Addr, srcPort: number, dst: Addr, limit: number): number {
-    if (this.count > 0 && this.charged + length + DATAGRAM_OVERHEAD > limit) return QUEUE_FULL;
-    this.buffer ??= new StreamBuffer(this.pool);
-    if (this.buffer.ensure(this.bytes, length) < length) {
-      if (this.count === 0) this.buffer.clear();
+    const { buffer, count, bytes } = this;
+    if (count > 0 && this.charged + length + DATAGRAM_OVERHEAD > limit) return QUEUE_FULL;
+    if (buffer.ensure(bytes, length) < length) {
+      if (count === 0) buffer.clear();
       return POOL_EMPTY;
     }
-    this.buffer.writeFrom(this.bytes, at, length);
-    let { records } = this;
-    if (records === null || this.count === records.length >> SHIFT) records = this.widen();
-    const record = ((this.first + this.count) << SHIFT) & (records.length - 1);
+    buffer.writeFrom(bytes, at, length);
+    const records = count === this.records.length >> SHIFT ? this.widen() : this.records;
+    const record = ((this.first + count) << SHIFT) & (records.length - 1);
     records[record + SRC] = src;
     records[record + PORT] = srcPort;
     records[record + LENGTH] = length;
     records[record + DST] = dst;
-    this.count++;
-    this.bytes += length;
+    this.count = count + 1;
+    this.bytes = bytes + length;
     return PUSHED;
   }
 
   /** Copies up to `length` bytes of the oldest datagram out. @returns how many */
   read(target: Uint8Array, offset: number, length: number): number {
     const n = Math.min(length, this.length);
-    if (n > 0) (this.buffer as StreamBuffer).read(0, target, offset, n);
+    if (n > 0) this.buffer.read(0, target, offset, n);
     return n;
   }
 
   /** Forgets the oldest datagram. */
   shift(): void {
-    const { length } = this;
-    const buffer = this.buffer as StreamBuffer;
-    const records = this.records as Int32Array;
+    const { buffer, length } = this;
     this.count--;
     this.bytes -= length;
-    this.first = (this.first + 1) & ((records.length >> SHIFT) - 1);
+    this.first = (this.first + 1) & ((this.records.length >> SHIFT) - 1);
     if (this.count === 0) buffer.clear();
     else buffer.drop(length);
   }
 
   /** Forgets all and gives the memory back. */
   clear(): void {
-    this.buffer?.clear();
-    this.buffer = null;
-    this.records = null;
+    this.buffer.clear();
     this.count = 0;
     this.bytes = 0;
     this.first = 0;
   }
 
   private column(column: number): number {
-    return (this.records as Int32Array)[(this.first << SHIFT) + column] as number;
+    return this.records[(this.first << SHIFT) + column] as number;
   }
 
   private widen(): Int32Array {
     const old = this.records;
-    if (old === null) {
-      this.records = new Int32Array(FIRST_RECORDS << SHIFT);
-      return this.records;
-    }
     const wider = new Int32Array(old.length * 2);
     const at = this.first << SHIFT;
     wider.set(old.subarray(at));
@@ -125,5 +115,31 @@ export class DatagramQueue {
     this.records = wider;
     this.first = 0;
     return wider;
+  }
+}
+
+/**
+ * Queues for those who have something to keep, last given first taken: few are in use however many sockets there are,
+ * and those few are in the cache.
+ */
+export class DatagramQueues {
+  /** Stands for every queue that is empty; nothing is ever put into it. */
+  readonly empty: DatagramQueue;
+  private readonly pool: ChunkPool;
+  private readonly free: DatagramQueue[] = [];
+
+  constructor(pool: ChunkPool) {
+    this.pool = pool;
+    this.empty = new DatagramQueue(pool);
+  }
+
+  take(): DatagramQueue {
+    return this.free.pop() ?? new DatagramQueue(this.pool);
+  }
+
+  /** Takes a queue back, and what is in it. */
+  give(queue: DatagramQueue): void {
+    if (queue.count > 0) queue.clear();
+    this.free.push(queue);
   }
 }

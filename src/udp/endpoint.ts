@@ -1,9 +1,8 @@
-import type { ChunkPool } from "../base/chunks.js";
 import type { Route } from "../ip/route.js";
 import type { Netif } from "../netif/netif.js";
 import type { Binding } from "../ports/binding.js";
 import { type Addr, ANY } from "../wire/address.js";
-import { DatagramQueue } from "./datagram-queue.js";
+import type { DatagramQueue, DatagramQueues } from "./datagram-queue.js";
 
 /** What an endpoint's owner is told. */
 export const UDP_READABLE = 1;
@@ -20,6 +19,8 @@ export const PMTUDISC_OMIT = 5;
 
 /** Who holds an endpoint from above: a socket. */
 export interface UdpOwner {
+  /** It is on the list of those who will be told: {@link endpointEvent} need not be called again. */
+  readonly readyQueued: boolean;
   /** Something changed (UDP_*); called during input, so only note it. */
   endpointEvent(events: number): void;
 }
@@ -32,8 +33,17 @@ export interface UdpMembership {
 
 /** One end of UDP communication: data, on which the functions of {@link Udp} act. */
 export class UdpEndpoint {
-  readonly queue: DatagramQueue;
+  // What a datagram and its reading look at comes first: see Connection
+  /** Datagrams that wait; the shared empty one while none does. */
+  queue: DatagramQueue;
   owner: UdpOwner | null;
+  /** Positive errno that waits to be collected (SO_ERROR). */
+  error = 0;
+  closed = false;
+  /** The link's queue was full at the last send. */
+  blocked = false;
+  rcvLimit: number;
+  private readonly queues: DatagramQueues;
   binding: Binding | null = null;
   /** The address that was asked for in bind; connect() narrows the binding's own from ANY to the route's source. */
   boundAddr: Addr = ANY;
@@ -47,11 +57,6 @@ export class UdpEndpoint {
   sameTuple: UdpEndpoint | null = null;
   /** The last way taken. */
   route: Route | null = null;
-  /** Positive errno that waits to be collected (SO_ERROR). */
-  error = 0;
-  /** The link's queue was full at the last send. */
-  blocked = false;
-  closed = false;
   memberships: UdpMembership[] = [];
 
   // Options
@@ -65,11 +70,11 @@ export class UdpEndpoint {
   multicastTtl = 1;
   multicastLoop = true;
   mtuDiscover = PMTUDISC_WANT;
-  rcvLimit: number;
   sndLimit: number;
 
-  constructor(pool: ChunkPool, owner: UdpOwner | null, rcvLimit: number, sndLimit: number) {
-    this.queue = new DatagramQueue(pool);
+  constructor(queues: DatagramQueues, owner: UdpOwner | null, rcvLimit: number, sndLimit: number) {
+    this.queues = queues;
+    this.queue = queues.empty;
     this.owner = owner;
     this.rcvLimit = rcvLimit;
     this.sndLimit = sndLimit;
@@ -82,5 +87,28 @@ export class UdpEndpoint {
 
   get localPort(): number {
     return this.binding === null ? 0 : this.binding.port;
+  }
+
+  /** Appends a datagram: see {@link DatagramQueue.push}. */
+  push(at: number, length: number, src: Addr, srcPort: number, dst: Addr): number {
+    const { queues } = this;
+    if (this.queue === queues.empty) this.queue = queues.take();
+    const result = this.queue.push(at, length, src, srcPort, dst, this.rcvLimit);
+    if (this.queue.count === 0) this.forget();
+    return result;
+  }
+
+  /** Forgets the oldest datagram. */
+  shift(): void {
+    this.queue.shift();
+    if (this.queue.count === 0) this.forget();
+  }
+
+  /** Forgets all that wait. */
+  forget(): void {
+    const { queues, queue } = this;
+    if (queue === queues.empty) return;
+    this.queue = queues.empty;
+    queues.give(queue);
   }
 }

@@ -15,8 +15,9 @@ import { verifies } from "../wire/checksum.js";
 import { CODE_FRAGMENTATION_NEEDED, CODE_PORT, ICMP_UNREACHABLE } from "../wire/icmp.js";
 import { UDP_CHECKSUM, UDP_HEADER, UDP_LENGTH } from "../wire/udp.js";
 import { UdpCounters } from "./counters.js";
-import { PUSHED, QUEUE_FULL } from "./datagram-queue.js";
+import { DatagramQueues, PUSHED, QUEUE_FULL } from "./datagram-queue.js";
 import { PMTUDISC_DONT, UDP_ERROR, UDP_READABLE, UDP_WRITABLE, UdpEndpoint, type UdpOwner } from "./endpoint.js";
+import { EndpointLookAhead } from "./look-ahead.js";
 import { leaveAll } from "./membership.js";
 import { UdpOutput } from "./output.js";
 import { SocketBuffers } from "./settings.js";
@@ -26,6 +27,8 @@ export class Udp implements Transport {
   readonly counters = new UdpCounters();
   readonly buffers: SocketBuffers;
   readonly output: UdpOutput;
+  readonly ahead: EndpointLookAhead;
+  private readonly queues: DatagramQueues;
   private readonly env: Environment;
   private readonly ip: Ipv4;
   private readonly errors: ErrorSender;
@@ -42,6 +45,8 @@ export class Udp implements Transport {
     this.errors = errors;
     this.ports = ports;
     this.tuples = new TupleTable(env.random);
+    this.ahead = new EndpointLookAhead(this.tuples, this.connected);
+    this.queues = new DatagramQueues(env.pool);
     this.buffers = new SocketBuffers(env.config);
     this.output = new UdpOutput(env.memory, ip, this.counters);
     this.tellWritable = (endpoint) => endpoint.owner?.endpointEvent(UDP_WRITABLE);
@@ -49,7 +54,7 @@ export class Udp implements Transport {
 
   /** An endpoint that is bound to nothing. */
   createEndpoint(owner: UdpOwner | null): UdpEndpoint {
-    return new UdpEndpoint(this.env.pool, owner, this.buffers.rmemDefault, this.buffers.wmemDefault);
+    return new UdpEndpoint(this.queues, owner, this.buffers.rmemDefault, this.buffers.wmemDefault);
   }
 
   input(packet: RxPacket): void {
@@ -194,7 +199,7 @@ export class Udp implements Transport {
     leaveAll(this.ip, endpoint);
     endpoint.binding = null;
     endpoint.route = null;
-    endpoint.queue.clear();
+    endpoint.forget();
   }
 
   private verify(packet: RxPacket, length: number): boolean {
@@ -225,13 +230,14 @@ export class Udp implements Transport {
     else
       for (let done = 0; done < length; done += size)
         pushed += this.push(endpoint, packet, at + done, Math.min(size, length - done), srcPort);
-    if (pushed > 0) endpoint.owner?.endpointEvent(UDP_READABLE);
+    const { owner } = endpoint;
+    if (pushed > 0 && owner !== null && !owner.readyQueued) owner.endpointEvent(UDP_READABLE);
     return pushed;
   }
 
   private push(endpoint: UdpEndpoint, packet: RxPacket, at: number, length: number, srcPort: number): number {
     const { counters } = this;
-    const result = endpoint.queue.push(at, length, packet.src, srcPort, packet.dst, endpoint.rcvLimit);
+    const result = endpoint.push(at, length, packet.src, srcPort, packet.dst);
     if (result === PUSHED) {
       counters.UdpInDatagrams++;
       return 1;

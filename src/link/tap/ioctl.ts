@@ -23,6 +23,7 @@ export const SIOCSIFMTU = 0x8922;
 export const SIOCSIFHWADDR = 0x8924;
 export const SIOCGIFHWADDR = 0x8927;
 export const SIOCGIFINDEX = 0x8933;
+export const SIOCSIFTXQLEN = 0x8943;
 
 export const IFF_UP = 1;
 export const IFF_TAP = 2;
@@ -73,7 +74,7 @@ export class Ifreq {
     this.view.setUint16(NAME_SIZE, flags, LITTLE);
   }
 
-  /** ifr_mtu, ifr_ifindex */
+  /** ifr_mtu, ifr_ifindex, ifr_qlen */
   get value(): number {
     return this.view.getInt32(NAME_SIZE, LITTLE);
   }

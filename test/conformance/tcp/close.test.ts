@@ -366,6 +366,16 @@ describe("TIME-WAIT (§3.6.1, §3.10.7.4)", () => {
       > . 2:2(0) ack 2`);
   });
 
+  scripted("odd ACKs are answered once in 500 ms, lest two ends in TIME-WAIT answer each other for ever", (t) => {
+    closedByUs(t);
+    t.play(`
+      < . 500:500(0) ack 2
+      > . 2:2(0) ack 2
+      < . 500:500(0) ack 2
+      +0.5 < . 500:500(0) ack 2
+      > . 2:2(0) ack 2`);
+  });
+
   scripted("RST at the exact number ends it, another does not", (t) => {
     closedByUs(t);
     t.play("< R 100:100(0)");

@@ -262,6 +262,18 @@ describe("passive open", () => {
     t.accept();
   });
 
+  scripted("SYN-RECEIVED: empty segments outside the window are told so once in 500 ms", (t) => {
+    t.listen();
+    t.play(`
+      < S 0:0(0) win 65535 <mss 1460>
+      > S. 0:0(0) ack 1
+      < . 100000:100000(0) ack 1
+      > S. 0:0(0) ack 1
+      < . 100000:100000(0) ack 1
+      +0.5 < . 100000:100000(0) ack 1
+      > S. 0:0(0) ack 1`);
+  });
+
   scripted("SYN-RECEIVED: a segment without ACK is dropped", (t) => {
     t.listen();
     t.play(`

@@ -1,5 +1,6 @@
 import { ChunkPool } from "../../../src/base/chunks.js";
 import { Memory } from "../../../src/base/memory.js";
+import { StreamBuffers } from "../../../src/base/stream-buffer.js";
 import { StackTime } from "../../../src/platform/time.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
 import { Connection } from "../../../src/tcp/connection.js";
@@ -11,6 +12,7 @@ export function bareConnection(chunks = 64): { c: Connection; memory: Memory; po
   const memory = new Memory((chunks + 16) * 8192);
   const pool = new ChunkPool(memory, chunks);
   const clock = new VirtualClock();
-  const context = { memory, pool, counters: new TcpCounters(), time: new StackTime(clock) };
+  const buffers = new StreamBuffers(pool);
+  const context = { memory, pool, buffers, counters: new TcpCounters(), time: new StackTime(clock) };
   return { c: new Connection(context as unknown as TcpContext), memory, pool, clock };
 }

@@ -149,6 +149,7 @@ export class Harness {
     const endpoint = this.udp.createEndpoint(null) as UdpEndpoint & { events: number };
     endpoint.events = 0;
     endpoint.owner = {
+      readyQueued: false,
       endpointEvent: (events) => {
         endpoint.events |= events;
       },
