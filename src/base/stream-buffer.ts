@@ -86,6 +86,30 @@ export class StreamBuffer {
     }
   }
 
+  /**
+   * {@link ensure} and {@link writeFrom} in one, as is done for nearly every segment that is received.
+   * @returns how many of the bytes have found room
+   */
+  put(distance: number, source: number, length: number): number {
+    const at = this.skip + distance;
+    if (this.many || at + length > CHUNK_SIZE || length === 0) return this.putMany(distance, source, length);
+    let { only } = this;
+    if (only === NONE) {
+      only = this.pool.take();
+      if (only < 0) return 0;
+      this.only = only;
+      this.chunks = 1;
+    }
+    this.pool.memory.copy(only + at, source, length);
+    return length;
+  }
+
+  private putMany(distance: number, source: number, length: number): number {
+    const room = this.ensure(distance, length);
+    this.writeFrom(distance, source, room);
+    return room;
+  }
+
   /** Copies from an application's array to [distance, distance+length); room must have been made. */
   write(distance: number, source: Uint8Array, start: number, length: number): void {
     for (let done = 0; done < length; ) {

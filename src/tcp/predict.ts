@@ -50,9 +50,7 @@ export function takeNext(tcp: TcpContext, l4: number, l4Length: number, src: Add
 function store(c: Connection, seq: number, at: number, length: number): boolean {
   const { counters, time } = c.tcp;
   const { rcvQueued } = c;
-  const buffer = receiveBuffer(c);
-  if (buffer.ensure(rcvQueued, length) < length) return false;
-  buffer.writeFrom(rcvQueued, at, length);
+  if (receiveBuffer(c).put(rcvQueued, at, length) < length) return false;
   counters.TcpInSegs++;
   counters.TapstackTcpInFrames++;
   counters.TcpExtTCPHPHits++;

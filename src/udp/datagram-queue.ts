@@ -61,11 +61,10 @@ export class DatagramQueue {
   push(at: number, length: number, src: Addr, srcPort: number, dst: Addr, limit: number): number {
     const { buffer, count, bytes } = this;
     if (count > 0 && this.charged + length + DATAGRAM_OVERHEAD > limit) return QUEUE_FULL;
-    if (buffer.ensure(bytes, length) < length) {
+    if (buffer.put(bytes, at, length) < length) {
       if (count === 0) buffer.clear();
       return POOL_EMPTY;
     }
-    buffer.writeFrom(bytes, at, length);
     const records = count === this.records.length >> SHIFT ? this.widen() : this.records;
     const record = ((this.first + count) << SHIFT) & (records.length - 1);
     records[record + SRC] = src;
