@@ -11,7 +11,12 @@ const COUNTS = [1, 1_000, 100_000];
 const LIMIT = 3;
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean" }, size: { type: "string" }, connections: { type: "string" }, software: { type: "boolean" } },
+  options: {
+    quick: { type: "boolean" },
+    size: { type: "string" },
+    connections: { type: "string" },
+    software: { type: "boolean" },
+  },
 });
 const size = Number(options.size ?? 64);
 const groups = options.quick ? 300 : 1500;
@@ -80,11 +85,22 @@ function compare(software: boolean): void {
       const all = ofPhase(results, protocol, kind);
       const mine = median(all.map((r) => r.nanoseconds));
       const replies = number(median(all.map((r) => r.sent / r.frames)));
-      others.push([`${name}, ${label(connections)}`, number(mine), number(1e3 / mine), number(median(all.map((r) => r.allocated))), replies]);
+      others.push([
+        `${name}, ${label(connections)}`,
+        number(mine),
+        number(1e3 / mine),
+        number(median(all.map((r) => r.allocated))),
+        replies,
+      ]);
     }
   }
-  console.log(`${size} B frames that find their socket, L4 checksums ${software ? "in software" : "vouched for by the link"}:\n`);
-  table(["", "ns/frame", "M frames/s", "B garbage/frame", "GCs", "ACKs/frame", "C ns/frame", "C ACKs/frame", "ours / C"], rows);
+  console.log(
+    `${size} B frames that find their socket, L4 checksums ${software ? "in software" : "vouched for by the link"}:\n`,
+  );
+  table(
+    ["", "ns/frame", "M frames/s", "B garbage/frame", "GCs", "ACKs/frame", "C ns/frame", "C ACKs/frame", "ours / C"],
+    rows,
+  );
   console.log("Frames that do not:\n");
   table(["", "ns/frame", "M frames/s", "B garbage/frame", "answers/frame"], others);
 }

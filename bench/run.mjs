@@ -49,6 +49,13 @@ if (name === undefined || !names.includes(name)) {
   process.exit(name === undefined ? 0 : 2);
 }
 compile();
-const flags = ["--expose-gc", "--enable-source-maps", ...(process.env.BENCH_NODE_FLAGS ?? "").split(" ").filter(Boolean)];
-const run = spawnSync(process.execPath, [...flags, join(out, "bench", `${name}.bench.js`), ...rest], { stdio: "inherit", cwd: root });
+const flags = [
+  "--expose-gc",
+  "--enable-source-maps",
+  ...(process.env.BENCH_NODE_FLAGS ?? "").split(" ").filter(Boolean),
+];
+const run = spawnSync(process.execPath, [...flags, join(out, "bench", `${name}.bench.js`), ...rest], {
+  stdio: "inherit",
+  cwd: root,
+});
 process.exit(run.status ?? 1);

@@ -51,7 +51,9 @@ function wheelCases(): Case[] {
 }
 
 function hostCases(): Case[] {
-  const standing = Array.from({ length: STANDING }, () => setTimeout(nothing, 1_000 + (random.int32() & 0xffff)).unref());
+  const standing = Array.from({ length: STANDING }, () =>
+    setTimeout(nothing, 1_000 + (random.int32() & 0xffff)).unref(),
+  );
   const timers = Array.from({ length: OPERATIONS }, (_, i) => setTimeout(nothing, waits[i]).unref());
   const replace = (): number => {
     for (let i = 0; i < OPERATIONS; i++) {

@@ -50,7 +50,8 @@ function run(world: DispatchWorld, traffic: Traffic, kind: Kind, groups: number)
 /** Checks that the phase did what it is named for. */
 function check(result: PhaseResult, payload: number): void {
   const expected = result.kind === "hit" ? result.frames * payload : 0;
-  if (result.read !== expected) throw new Error(`${JSON.stringify(result)}: the reader should have got ${expected} bytes`);
+  if (result.read !== expected)
+    throw new Error(`${JSON.stringify(result)}: the reader should have got ${expected} bytes`);
   if (result.kind === "hit" && result.protocol === "tcp" && result.sent === 0) throw new Error("no ACK went out");
   // ICMP errors are rate limited, resets are not.
   if (result.kind === "miss" && result.protocol === "tcp" && result.sent !== result.frames)
@@ -58,7 +59,13 @@ function check(result: PhaseResult, payload: number): void {
   if (result.kind === "malformed" && result.sent !== 0) throw new Error("a malformed frame was answered");
 }
 
-async function phase(world: DispatchWorld, gc: GcWatch, protocol: Protocol, kind: Kind, groups: number): Promise<PhaseResult> {
+async function phase(
+  world: DispatchWorld,
+  gc: GcWatch,
+  protocol: Protocol,
+  kind: Kind,
+  groups: number,
+): Promise<PhaseResult> {
   const traffic = world.traffic[protocol];
   traffic.reset(kind);
   run(world, traffic, kind, Math.max(20, groups >> 3));
@@ -90,5 +97,7 @@ const gc = new GcWatch();
 for (let i = 0; i < 2; i++) for (const [protocol, kind] of PHASES) await phase(world, gc, protocol, kind, 50);
 for (let i = 0; i < Number(repeats); i++)
   for (const [protocol, kind] of PHASES)
-    console.log(JSON.stringify(await phase(world, gc, protocol, kind, kind === "hit" ? Number(groups) : Number(groups) >> 2)));
+    console.log(
+      JSON.stringify(await phase(world, gc, protocol, kind, kind === "hit" ? Number(groups) : Number(groups) >> 2)),
+    );
 process.exit(0);

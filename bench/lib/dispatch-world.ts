@@ -1,3 +1,4 @@
+import type { Clock } from "../../src/platform/clock.js";
 import { SeededRandom } from "../../src/platform/random.js";
 import { SocketEndpoint } from "../../src/socket/endpoint.js";
 import type { Socket } from "../../src/socket/types.js";
@@ -24,11 +25,16 @@ import {
 /** What a batch moves time on by: 100 ns a frame, as in the reference. */
 const BATCH_MICROS = 6.4;
 
+/** A clock that may be told of each batch. */
+export interface BatchClock extends Clock {
+  step?(micros: number): void;
+}
+
 /** A stack on a sink link, with connections made by handshakes that came as frames, and a reader on every socket. */
 export class DispatchWorld {
   readonly stack: Stack;
   readonly link: SinkLink;
-  private readonly clock: SteppedClock;
+  private readonly clock: BatchClock;
   readonly traffic: Record<Protocol, Traffic>;
   /** Bytes that the reader took. */
   read = 0;
@@ -36,7 +42,7 @@ export class DispatchWorld {
   private readonly from = new SocketEndpoint();
   private readonly keep: Socket[] = [];
 
-  private constructor(stack: Stack, clock: SteppedClock, link: SinkLink, traffic: Record<Protocol, Traffic>) {
+  private constructor(stack: Stack, clock: BatchClock, link: SinkLink, traffic: Record<Protocol, Traffic>) {
     this.stack = stack;
     this.clock = clock;
     this.link = link;
@@ -50,8 +56,12 @@ export class DispatchWorld {
    * @param size bytes of a frame
    * @param software checksums are left to the stack
    */
-  static async make(connections: number, size: number, software: boolean): Promise<DispatchWorld> {
-    const clock = new SteppedClock();
+  static async make(
+    connections: number,
+    size: number,
+    software: boolean,
+    clock: BatchClock = new SteppedClock(),
+  ): Promise<DispatchWorld> {
     const stack = createStack({ clock, random: new SeededRandom(1) });
     const link = new SinkLink(!software);
     await stack.attach(link, {
@@ -71,7 +81,7 @@ export class DispatchWorld {
 
   /** Feeds batch `b` of the traffic prepared. */
   receive(traffic: Traffic, b: number): void {
-    this.clock.step(BATCH_MICROS);
+    this.clock.step?.(BATCH_MICROS);
     this.link.host?.receive(traffic.batches[b] as Int32Array, BATCH);
   }
 

@@ -23,7 +23,9 @@ export class Reference {
   /** @throws Error that says what to install where there is no C compiler */
   constructor(root: string) {
     const source = join(root, "bench", "reference", "dispatch.c");
-    const cc = spawnSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", this.program, source], { encoding: "utf8" });
+    const cc = spawnSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", this.program, source], {
+      encoding: "utf8",
+    });
     if (cc.error !== undefined) throw new Error("there is no C compiler; apt-get install gcc libc6-dev");
     if (cc.status !== 0) throw new Error(`cc failed:\n${cc.stderr}`);
   }

@@ -5,7 +5,7 @@ import { ACK, PSH, SYN } from "../../src/wire/tcp.js";
 
 /** Rows of a batch, batches of a timed section, frames of one. */
 export const BATCH = 64;
-export const BATCHES = 16;
+export const BATCHES = 4;
 export const GROUP = BATCH * BATCHES;
 const ORDER = 1 << 20;
 
