@@ -1,4 +1,5 @@
 // 10^7 frames to 1,000 TCP connections and as many to 1,000 UDP sockets: exits 1 unless there is no garbage collection at all.
+import { tuneEngine } from "../src/cli/engine.js";
 import { RealClock } from "../src/platform/clock.js";
 import { DispatchWorld } from "./lib/dispatch-world.js";
 import { collect, GcWatch, heapBytes } from "./lib/garbage.js";
@@ -60,6 +61,7 @@ async function measure(world: DispatchWorld, gc: GcWatch, protocol: Protocol): P
 }
 
 console.log(`${machine()}\n`);
+tuneEngine();
 const world = await DispatchWorld.make(CONNECTIONS, 64, false, new RealClock());
 const gc = new GcWatch();
 const rows: string[][] = [];

@@ -1,5 +1,7 @@
+import { tuneEngine } from "../../src/cli/engine.js";
 import { DispatchWorld } from "./dispatch-world.js";
 import { collect, GcWatch, heapBytes } from "./garbage.js";
+import { type ReferenceResult, runReference } from "./reference.js";
 import { GROUP, type Kind, type Protocol, type Traffic } from "./traffic.js";
 
 /** What one run of a phase gave. */
@@ -15,6 +17,20 @@ export interface PhaseResult {
   readonly sent: number;
   /** Payload bytes that the reader took. */
   readonly read: number;
+  /** The same in C, right afterwards; for frames that find their socket. */
+  readonly reference: ReferenceResult | null;
+}
+
+/** What the parent asks for, as one argument in JSON. */
+export interface WorkerTask {
+  readonly connections: number;
+  readonly size: number;
+  readonly software: boolean;
+  readonly tuned: boolean;
+  readonly groups: number;
+  readonly repeats: number;
+  /** The compiled reference. */
+  readonly program: string;
 }
 
 const PHASES: readonly (readonly [Protocol, Kind])[] = [
@@ -35,7 +51,7 @@ function prepare(traffic: Traffic, kind: Kind): void {
   if (kind === "malformed") traffic.spoil();
 }
 
-/** Runs `groups` groups; only what happens to frames is timed, not their making. */
+/** Runs `groups` groups; only what happens to frames is timed, not their making. @returns milliseconds */
 function run(world: DispatchWorld, traffic: Traffic, kind: Kind, groups: number): number {
   let spent = 0;
   for (let g = 0; g < groups; g++) {
@@ -49,14 +65,22 @@ function run(world: DispatchWorld, traffic: Traffic, kind: Kind, groups: number)
 
 /** Checks that the phase did what it is named for. */
 function check(result: PhaseResult, payload: number): void {
-  const expected = result.kind === "hit" ? result.frames * payload : 0;
-  if (result.read !== expected)
-    throw new Error(`${JSON.stringify(result)}: the reader should have got ${expected} bytes`);
-  if (result.kind === "hit" && result.protocol === "tcp" && result.sent === 0) throw new Error("no ACK went out");
+  const { protocol, kind, frames, sent, read, reference } = result;
+  const fail = (what: string): never => {
+    throw new Error(`${what}: ${JSON.stringify(result)}`);
+  };
+  const expected = kind === "hit" ? frames * payload : 0;
+  if (read !== expected) fail(`the reader should have got ${expected} bytes`);
   // ICMP errors are rate limited, resets are not.
-  if (result.kind === "miss" && result.protocol === "tcp" && result.sent !== result.frames)
-    throw new Error("somebody was not told that the port is closed");
-  if (result.kind === "malformed" && result.sent !== 0) throw new Error("a malformed frame was answered");
+  if (kind === "miss" && protocol === "tcp" && sent !== frames) fail("somebody was not told that the port is closed");
+  if (kind === "malformed" && sent !== 0) fail("a malformed frame was answered");
+  if (reference === null) return;
+  if (reference.read / reference.frames !== payload) fail("the reference read something else");
+  const acks = sent / frames;
+  const theirs = reference.acks / reference.frames;
+  // A short run has not quite forgotten how it began.
+  const tolerance = frames > 10 * task.connections ? 0.02 : 0.1;
+  if (Math.abs(acks - theirs) > tolerance * Math.max(acks, theirs)) fail("the reference acknowledges differently");
 }
 
 async function phase(
@@ -65,10 +89,11 @@ async function phase(
   protocol: Protocol,
   kind: Kind,
   groups: number,
+  reference: () => ReferenceResult | null = () => null,
 ): Promise<PhaseResult> {
   const traffic = world.traffic[protocol];
   traffic.reset(kind);
-  run(world, traffic, kind, Math.max(20, groups >> 3));
+  run(world, traffic, kind, Math.max(100, groups >> 2));
   collect();
   await gc.settle();
   const before = { gcs: gc.count, heap: heapBytes(), sent: world.link.sent, read: world.read };
@@ -85,19 +110,25 @@ async function phase(
     frames,
     sent: world.link.sent - before.sent,
     read: world.read - before.read,
+    reference: reference(),
   };
   check(result, traffic.payload);
   return result;
 }
 
-const [connections, size, checksums, groups, repeats] = process.argv.slice(2);
-const world = await DispatchWorld.make(Number(connections), Number(size), checksums === "software");
+const task = JSON.parse(process.argv[2] as string) as WorkerTask;
+const { connections, size, software, groups, repeats } = task;
+if (task.tuned) tuneEngine();
+const world = await DispatchWorld.make(connections, size, software);
 const gc = new GcWatch();
 // Everything is warmed up before anything is measured: what a busy stack has seen, the optimizer knows.
-for (let i = 0; i < 2; i++) for (const [protocol, kind] of PHASES) await phase(world, gc, protocol, kind, 50);
-for (let i = 0; i < Number(repeats); i++)
-  for (const [protocol, kind] of PHASES)
-    console.log(
-      JSON.stringify(await phase(world, gc, protocol, kind, kind === "hit" ? Number(groups) : Number(groups) >> 2)),
-    );
+for (let i = 0; i < 2; i++) for (const [protocol, kind] of PHASES) await phase(world, gc, protocol, kind, 200);
+for (let i = 0; i < repeats; i++) {
+  for (const [protocol, kind] of PHASES) {
+    const reference = (): ReferenceResult => runReference(task.program, protocol, connections, size, software, groups);
+    const hit = kind === "hit";
+    const result = await phase(world, gc, protocol, kind, hit ? groups : groups >> 2, hit ? reference : undefined);
+    console.log(JSON.stringify(result));
+  }
+}
 process.exit(0);

@@ -1,3 +1,4 @@
+import { RX_STRIDE } from "../../src/link/link.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { SeededRandom } from "../../src/platform/random.js";
 import { SocketEndpoint } from "../../src/socket/endpoint.js";
@@ -22,12 +23,13 @@ import {
   udpPortOf,
 } from "./traffic.js";
 
-/** What a batch moves time on by: 100 ns a frame, as in the reference. */
-const BATCH_MICROS = 6.4;
+const FEW = 8;
 
 /** A clock that may be told of each batch. */
 export interface BatchClock extends Clock {
   step?(micros: number): void;
+  /** Everything is set up. */
+  run?(): void;
 }
 
 /** A stack on a sink link, with connections made by handshakes that came as frames, and a reader on every socket. */
@@ -48,7 +50,7 @@ export class DispatchWorld {
     this.link = link;
     this.traffic = traffic;
     // In the stack's own memory: reads into it make no garbage.
-    this.target = stack.alloc(65536);
+    this.target = stack.alloc(131072);
   }
 
   /**
@@ -76,12 +78,13 @@ export class DispatchWorld {
     const world = new DispatchWorld(stack, clock, link, { tcp: make("tcp"), udp: make("udp") });
     await world.connectTcp(connections);
     await world.connectUdp(connections);
+    clock.run?.();
     return world;
   }
 
   /** Feeds batch `b` of the traffic prepared. */
   receive(traffic: Traffic, b: number): void {
-    this.clock.step?.(BATCH_MICROS);
+    this.clock.step?.(traffic.batchMicros);
     this.link.host?.receive(traffic.batches[b] as Int32Array, BATCH);
   }
 
@@ -105,6 +108,8 @@ export class DispatchWorld {
       }
       for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
         socket.onReady = this.readStream;
+        // As if it were past the quick ACKs with which a connection begins, or begins again after a silence.
+        socket.setOption("TCP_QUICKACK", 0);
         this.keep.push(socket);
       }
       await turn();
@@ -114,6 +119,16 @@ export class DispatchWorld {
     if (this.keep.length !== connections + 1)
       throw new Error(`${this.keep.length - 1} of ${connections} connections were made`);
     tcp.reset("hit");
+    this.openWindows();
+  }
+
+  /** The first frames come a few at a time: the window of a SYN-ACK is 64 KiB at most, and opens with the first ACK. */
+  private openWindows(): void {
+    const { tcp } = this.traffic;
+    tcp.prepare();
+    for (const rows of tcp.batches)
+      for (let k = 0; k < BATCH; k += FEW)
+        this.link.host?.receive(rows.slice(k * RX_STRIDE, (k + FEW) * RX_STRIDE), FEW);
   }
 
   private async connectUdp(connections: number): Promise<void> {

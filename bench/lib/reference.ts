@@ -17,11 +17,12 @@ export interface ReferenceResult {
 
 /** The C reference, compiled afresh. */
 export class Reference {
+  readonly program: string;
   private readonly folder = mkdtempSync(join(tmpdir(), "tapstack-bench-"));
-  private readonly program = join(this.folder, "dispatch");
 
   /** @throws Error that says what to install where there is no C compiler */
   constructor(root: string) {
+    this.program = join(this.folder, "dispatch");
     const source = join(root, "bench", "reference", "dispatch.c");
     const cc = spawnSync("cc", ["-O2", "-Wall", "-Wextra", "-Werror", "-o", this.program, source], {
       encoding: "utf8",
@@ -30,16 +31,24 @@ export class Reference {
     if (cc.status !== 0) throw new Error(`cc failed:\n${cc.stderr}`);
   }
 
-  run(protocol: Protocol, connections: number, size: number, software: boolean, groups: number): ReferenceResult {
-    const args = [protocol, connections, size, software ? "software" : "valid", groups].map(String);
-    const done = spawnSync(this.program, args, { encoding: "utf8" });
-    if (done.status !== 0) throw new Error(`the reference failed: ${done.stderr}`);
-    const result = JSON.parse(done.stdout) as ReferenceResult;
-    if (result.slow + result.drops + result.unknown > 0) throw new Error(`the reference lost frames: ${done.stdout}`);
-    return result;
-  }
-
   close(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Runs the compiled reference. @throws Error when it lost a frame */
+export function runReference(
+  program: string,
+  protocol: Protocol,
+  connections: number,
+  size: number,
+  software: boolean,
+  groups: number,
+): ReferenceResult {
+  const args = [protocol, connections, size, software ? "software" : "valid", groups].map(String);
+  const done = spawnSync(program, args, { encoding: "utf8" });
+  if (done.status !== 0) throw new Error(`the reference failed: ${done.stderr}`);
+  const result = JSON.parse(done.stdout) as ReferenceResult;
+  if (result.slow + result.drops + result.unknown > 0) throw new Error(`the reference lost frames: ${done.stdout}`);
+  return result;
 }

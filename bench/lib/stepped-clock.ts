@@ -7,6 +7,7 @@ import type { Clock, TimerHandle } from "../../src/platform/clock.js";
 export class SteppedClock implements Clock {
   private micros = 0;
   private last = 0;
+  private running = false;
 
   now(): number {
     this.last = performance.now();
@@ -21,9 +22,14 @@ export class SteppedClock implements Clock {
     return this.last;
   }
 
-  /** In earnest only while the stack is being set up; in a run every batch turns the wheel. */
+  /** From now on time moves by steps alone, and timers fire when a batch finds them due. */
+  run(): void {
+    this.running = true;
+  }
+
   setTimer(at: number, fn: () => void): TimerHandle {
     const timer = setTimeout(() => {
+      if (this.running) return;
       this.micros = Math.max(this.micros, at);
       fn();
     }, 1);

@@ -20,7 +20,7 @@ static u8 *slots;
 static u32 *seqs, *order;
 static u32 at, counter, connections, size;
 static int is_tcp;
-static u8 target[65536];
+static u8 target[131072];
 static u64 bytes_read, told, check;
 /** Time moves by 100 ns a frame (bench/lib/stepped-clock.ts), but the clock is read all the same. */
 static double stepped;

@@ -35,6 +35,8 @@ export class Connection extends TimerNode {
   oooCount = 0;
   /** The application reads no more: what comes is a reason to reset. */
   readShut = false;
+  /** The peer's FIN was seen, at rcvFinSeq, perhaps ahead of missing data. */
+  rcvFin = false;
   // rcv: head is the first unread byte. snd: head is SND.UNA's byte
   rcv: StreamBuffer | null = null;
   /** Bytes in order and unread. */
@@ -123,8 +125,7 @@ export class Connection extends TimerNode {
   ooo: Int32Array | null = null;
 
   // Closing
-  /** The peer's FIN was seen, at this sequence number, perhaps ahead of missing data. */
-  rcvFin = false;
+  /** Where the peer's FIN was seen. */
   rcvFinSeq = 0;
   /** What an ICMP message hinted at, should it time out (RFC 1122 §4.2.3.9). */
   softError = 0;

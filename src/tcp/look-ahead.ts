@@ -31,7 +31,7 @@ export class ConnectionLookAhead extends LookAhead {
 
 /** A field of each cache line that a segment in order, its reading and its ACK will need; they are 8 bytes each. */
 function readLines(c: Connection): number {
-  const { owner } = c;
-  const queued = owner?.readyQueued ? 1 : 0;
-  return queued ^ c.rcvNxt ^ c.rcvMss ^ c.segsIn ^ c.sndMax ^ c.timers ^ c.localPort ^ c.dontFragment;
+  const { owner, route } = c;
+  const seen = (owner?.readyQueued ? 1 : 0) ^ (route === null ? 0 : route.generation);
+  return seen ^ c.rcvNxt ^ c.rcvMss ^ c.segsIn ^ c.sndMax ^ c.timers ^ c.localPort ^ c.dontFragment;
 }

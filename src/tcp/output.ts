@@ -42,6 +42,8 @@ function sendsData(state: number): boolean {
  * a row allow; the link cuts them.
  */
 export function output(c: Connection): void {
+  // Nothing queued and nothing in flight: so it is with most of what a receiver's batch touches
+  if (c.sndQueued === 0 && !c.finQueued && c.sndNxt === c.sndUna) return;
   if (!sendsData(c.state)) return;
   if (c.sndNxt === c.sndMax && c.sndQueued > 0) restartAfterIdle(c);
   const from = c.sndNxt;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CHUNK_SIZE, ChunkPool } from "../../../src/base/chunks.js";
 import { Memory } from "../../../src/base/memory.js";
-import { StreamBuffer } from "../../../src/base/stream-buffer.js";
+import { StreamBuffer, StreamBuffers } from "../../../src/base/stream-buffer.js";
 
 function rig(chunks = 64) {
   const memory = new Memory(2 << 20);
@@ -18,7 +18,7 @@ const bytesAt = (position: number, length: number): Uint8Array =>
 describe("StreamBuffer", () => {
   it("keeps what was written anywhere in its window, whatever was dropped before", () => {
     const step = fc.record({
-      kind: fc.constantFrom("write", "write", "writeFrom", "drop", "clear"),
+      kind: fc.constantFrom("write", "write", "writeFrom", "put", "drop", "clear", "truncate"),
       distance: fc.integer({ min: 0, max: 60000 }),
       length: fc.integer({ min: 1, max: 30000 }),
     });
@@ -38,6 +38,15 @@ describe("StreamBuffer", () => {
             buffer.clear();
             expect([buffer.chunks, pool.inUse]).toEqual([0, 0]);
             written = [];
+          } else if (kind === "truncate") {
+            buffer.truncate(distance);
+            const end = head + distance;
+            written = written.map((r) => ({ from: r.from, to: Math.min(r.to, end) })).filter((r) => r.from < r.to);
+          } else if (kind === "put") {
+            memory.write(scratch, bytesAt(head + distance, length), 0, length);
+            const room = buffer.put(distance, scratch, length);
+            if (room < length) expect(pool.inUse).toBe(chunks);
+            if (room > 0) written.push({ from: head + distance, to: head + distance + room });
           } else {
             const room = buffer.ensure(distance, length);
             expect(room).toBeLessThanOrEqual(length);
@@ -124,5 +133,21 @@ describe("StreamBuffer", () => {
       head += n;
       expect(pool.inUse).toBeLessThanOrEqual(1);
     }
+  });
+});
+
+describe("StreamBuffers", () => {
+  it("gives the buffer that came back last, and what it held back to the pool", () => {
+    const { pool } = rig();
+    const buffers = new StreamBuffers(pool);
+    const first = buffers.take();
+    const second = buffers.take();
+    expect(first).not.toBe(second);
+    for (const buffer of [first, second]) buffer.ensure(0, 3 * CHUNK_SIZE);
+    expect(pool.inUse).toBe(6);
+    buffers.give(first);
+    buffers.give(second);
+    expect(pool.inUse).toBe(0);
+    expect([buffers.take(), buffers.take()]).toEqual([second, first]);
   });
 });
