@@ -4,7 +4,6 @@ import type { Netif } from "./netif.js";
 export const TO_HOST = 0; // a unicast address of ours
 export const TO_BROADCAST = 1; // 255.255.255.255 or a subnet's broadcast address
 export const TO_MULTICAST = 2; // a group that we are in
-export const TO_OTHER = 3;
 
 /**
  * The header record: what the layers have read of the frame in hand, in one object that is used for every frame.

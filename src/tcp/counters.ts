@@ -35,9 +35,6 @@ export class TcpCounters {
   TcpExtTCPAbortOnData = 0;
   TcpExtTCPAbortOnClose = 0;
   TcpExtTCPAbortOnTimeout = 0;
-  TcpExtTCPAbortOnLinger = 0;
-  TcpExtTCPAbortOnMemory = 0;
-  TcpExtTCPAbortFailed = 0;
   TcpExtTCPHPHits = 0;
   TcpExtTCPPureAcks = 0;
   TcpExtTCPFromZeroWindowAdv = 0;

@@ -1,8 +1,6 @@
 import type { Route } from "../ip/route.js";
-import type { Addr } from "../wire/address.js";
 import { TCP_HEADER } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import type { TcpContext } from "./context.js";
 
 const IPV4_HEADER = 20;
 
@@ -34,9 +32,4 @@ export function updateMss(c: Connection): void {
   if (route !== null) mss = Math.min(mss, route.mtu - IPV4_HEADER - TCP_HEADER);
   if (c.userMss > 0) mss = Math.min(mss, c.userMss);
   c.mss = Math.max(mss, c.tcp.settings.minSndMss);
-}
-
-/** Source address for a connection to `remote`, or null when there is no way there. */
-export function sourceFor(tcp: TcpContext, remote: Addr): Route | null {
-  return tcp.ip.routeTo(remote);
 }
