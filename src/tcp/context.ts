@@ -12,7 +12,10 @@ import type { Connection } from "./connection.js";
 import { TcpCounters } from "./counters.js";
 import { IsnGenerator } from "./isn.js";
 import type { SynRecord } from "./listen.js";
+import { SynOptions } from "./options.js";
+import { RateSample } from "./rate.js";
 import { Segment } from "./segment.js";
+import { SentRuns } from "./sent.js";
 import type { TcpSettings } from "./settings.js";
 import type { TimeWait } from "./time-wait.js";
 
@@ -55,6 +58,12 @@ export class TcpContext {
   readonly synRecords = new Slots<SynRecord>();
   readonly timeWaits = new Slots<TimeWait>();
   readonly segment = new Segment();
+  /** What all connections have in flight. */
+  readonly sent = new SentRuns();
+  /** What the ACK in hand says of the delivery rate. */
+  readonly rate = new RateSample();
+  /** The options of the SYN about to be written. */
+  readonly synOptions = new SynOptions();
   /** Connections to look at when the batch ends; the first touchedCount entries count. */
   readonly touched: (Connection | null)[] = [];
   touchedCount = 0;
