@@ -59,8 +59,19 @@ export class Connection extends TimerNode {
   /** Something in order was received since the last ACK. */
   ackDue = false;
   ackNow = false;
-  /** The application has read since the last ACK: the window may be worth telling. */
-  windowMoved = false;
+  /** ACK_PUSHED, ACK_PUSHED2: small segments came since the last ACK. */
+  ackPushed = 0;
+  /** Size of the last segment that was smaller than rcvMss (Linux's last_seg_size). */
+  lastSegSize = 0;
+  /** Where, and since when (us; 0: not yet), the receiver measures a round trip by a window's worth (rcv_rtt_est). */
+  rcvRttSeq = 0;
+  rcvRttStamp = 0;
+  /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
+  ecn = 0;
+  /** URGENT_*: 0 none, or where the octet stands. */
+  urgent = 0;
+  /** A duplicate, from dsackStart, is to be reported in front of the other blocks (RFC 2883 §4). */
+  dsackDue = false;
   /** Tick at which data last came; lastAck: any acceptable acknowledgment. */
   lastReceive = 0;
   rto = RTO_INITIAL;
@@ -108,6 +119,9 @@ export class Connection extends TimerNode {
   /** The most that is offered at present: opened by slow steps (Linux's rcv_ssthresh, window_clamp). */
   rcvSsthresh = 0;
   windowClamp = 0;
+  /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
+  rcvCharge = 0;
+  rcvRatio = 128;
   route: Route | null = null;
   localAddr = 0;
   localPort = 0;
@@ -167,10 +181,8 @@ export class Connection extends TimerNode {
   /** Blocks to report, the most recent first (RFC 2018 §4): sequence pairs, sackBlocks of them. */
   sackOut: Int32Array | null = null;
   sackBlocks = 0;
-  /** A duplicate to report in front of them (RFC 2883 §4). */
   dsackStart = 0;
   dsackEnd = 0;
-  dsackDue = false;
 
   // Closing
   /** Where the peer's FIN was seen. */
@@ -284,10 +296,8 @@ export class Connection extends TimerNode {
   /** Nothing may be deferred any more: output after the batch (Linux's tcp_push_pending_frames is due). */
   outputDue = false;
 
-  // Receiving: Linux's names are rcv_rtt_est, rcvq_space, compressed_ack, dup_ack_counter, last_seg_size
+  // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
   rcvRtt = 0;
-  rcvRttSeq = 0;
-  rcvRttStamp = 0;
   rcvRttLastEcr = 0;
   rcvSpace = 0;
   rcvSpaceSeq = 0;
@@ -295,7 +305,6 @@ export class Connection extends TimerNode {
   /** The receive buffer was set by SO_RCVBUF (send: SO_SNDBUF): it is not tuned. */
   rcvLocked = false;
   sndLocked = false;
-  lastSegSize = 0;
   compressedAcks = 0;
   dupAckCounter = 0;
   /** Bytes the application has read, and the place in the stream up to which it has. */
@@ -306,8 +315,6 @@ export class Connection extends TimerNode {
   sackOk = false;
   /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
   tsOffset = 0;
-  /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
-  ecn = 0;
   // Fast open (RFC 7413)
   fastOpen: FastOpenState | null = null;
   /** Listener's option: only connections with data wake accept, for so many seconds (TCP_DEFER_ACCEPT). */
@@ -337,8 +344,6 @@ export class Connection extends TimerNode {
   sndUp = 0;
   urgentMode = false;
   rcvUp = 0;
-  /** URGENT_*: 0 none, or where the octet stands. */
-  urgent = 0;
   urgentByte = 0;
   oobInline = false;
 

@@ -42,6 +42,12 @@ export class TcpCounters {
   TcpExtTCPWantZeroWindowAdv = 0;
   TcpExtTCPSynRetrans = 0;
   TcpExtOutOfWindowIcmps = 0;
+  /** Old data came again: our ACK was lost, or too late. */
+  TcpExtDelayedACKLost = 0;
+  TcpExtTCPDSACKOldSent = 0;
+  TcpExtTCPDSACKOfoSent = 0;
+  TcpExtTCPAckCompressed = 0;
+  TcpExtTCPZeroWindowDrop = 0;
   /** Segments that met no socket; answered with a reset, unless they were resets. */
   TapstackTcpNoPorts = 0;
   /** Frames taken. One that stands for several segments counts once here and several times in TcpInSegs. */
