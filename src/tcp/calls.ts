@@ -18,7 +18,6 @@ import {
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
 } from "./constants.js";
-import { initReceiveMss } from "./establish.js";
 import { awaitsWrite, opensFast } from "./fast-open.js";
 import { deferConnect, queueSynData } from "./fast-open-client.js";
 import type { Listener } from "./listener.js";
@@ -27,7 +26,7 @@ import { advertisedMss, updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
 import { endTimeWait } from "./time-wait.js";
 import { setTimer } from "./timer-set.js";
-import { selectInitialWindow, windowUpdateDue } from "./window.js";
+import { clampOf, selectInitialWindow, windowUpdateDue } from "./window.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
@@ -95,18 +94,15 @@ function offerOptions(c: Connection, route: Route): void {
   c.sackOk = settings.sack !== 0;
   // RFC 3168 §6.1.1: agreed once the SYN-ACK says so
   c.ecn = settings.ecn === 1 ? ECN_OK : 0;
-  let clamp = c.userClamp;
-  if (c.rcvLocked && (clamp === 0 || clamp > c.rcvLimit)) clamp = c.rcvLimit;
   const scaling = settings.windowScaling !== 0;
   const stamps = c.tsRecent !== 0 && c.tsOffered ? TS_SPACE : 0;
-  const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clamp);
+  const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clampOf(c));
   c.scaleOffer = scaling ? initial.scale : -1;
   c.windowClamp = initial.clamp;
   c.rcvSsthresh = initial.window;
   c.rcvNxt = 0;
   c.rcvAcked = 0;
   c.rcvAdv = initial.window;
-  initReceiveMss(c);
 }
 
 /**

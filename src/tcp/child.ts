@@ -1,7 +1,7 @@
 import { FIN, MSS_DEFAULT } from "../wire/tcp.js";
 import { Connection } from "./connection.js";
 import { ECN_OK, KIND_CONNECTION, SYN_RECEIVED } from "./constants.js";
-import { agreeTimestamps, established, initReceiveMss, initTransfer, measureHandshake } from "./establish.js";
+import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import type { Listener } from "./listener.js";
 import { updateMss } from "./path.js";
 import { secondNow } from "./paws.js";
@@ -56,7 +56,6 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.ecn = record.ecn ? ECN_OK : 0;
   updateMss(c);
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
-  initReceiveMss(c);
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;
   c.totalRetransmits = record.retrans;
   // The SYN, and the SYN-ACK that was delivered

@@ -1,4 +1,3 @@
-import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
@@ -10,14 +9,6 @@ import { startKeepalive } from "./timer-set.js";
 
 /** RFC 6298 §5 (5.7): the RTO of a connection whose handshake gave no measurement. */
 const RTO_FALLBACK = 3000;
-/** The least that the peer's segments are taken to be. */
-const MSS_LEAST = 88;
-
-/** The first guess at the size of the peer's segments (Linux's tcp_initialize_rcv_mss). */
-export function initReceiveMss(c: Connection): void {
-  const hint = Math.min(c.advMss, c.mss, c.rcvWnd >> 1, MSS_DEFAULT);
-  c.rcvMss = Math.max(hint, MSS_LEAST);
-}
 
 /**
  * The round trip of a handshake. Karn: what was sent again is ambiguous; the echo of a timestamp never is (RFC 7323 §4).
@@ -80,6 +71,5 @@ export function agreeTimestamps(c: Connection, tsRecent: number, second: number)
   c.tsOk = true;
   c.tsRecent = tsRecent;
   c.tsRecentAt = second;
-  c.advMss -= TS_SPACE;
   updateMss(c);
 }

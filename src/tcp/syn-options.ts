@@ -3,7 +3,7 @@ import { offeredMss } from "./options.js";
 import { advertisedMss } from "./path.js";
 import type { Segment } from "./segment.js";
 import type { SynRecord } from "./syn-record.js";
-import { selectInitialWindow } from "./window.js";
+import { clampOf, selectInitialWindow } from "./window.js";
 
 /**
  * Fills a record with what a SYN offers, as far as our settings take it up; not its initial sequence number. The
@@ -46,11 +46,8 @@ export function takeWindow(record: SynRecord): boolean {
   if (route === null) return false;
   const most = advertisedMss(route);
   record.advMss = template.userMss > 0 && template.userMss < most ? template.userMss : most;
-  let clamp = template.userClamp;
-  // Linux: SO_RCVBUF bounds how far the window may be scaled, too
-  if (template.rcvLocked && (clamp === 0 || clamp > template.rcvLimit)) clamp = template.rcvLimit;
   const mss = record.advMss - (record.ts ? TS_SPACE : 0);
-  const initial = selectInitialWindow(tcp, template.rcvLimit, mss, record.ourScale >= 0, clamp);
+  const initial = selectInitialWindow(tcp, template.rcvLimit, mss, record.ourScale >= 0, clampOf(template));
   record.window = initial.window;
   record.clamp = initial.clamp;
   if (record.ourScale >= 0) record.ourScale = initial.scale;

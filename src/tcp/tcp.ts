@@ -54,7 +54,8 @@ export class Tcp implements Transport {
     const { settings } = this.context;
     c.owner = owner;
     c.sndLimit = settings.wmemDefault;
-    c.rcvLimit = settings.rmemDefault;
+    // Half of Linux's sk_rcvbuf is overhead before the first segment shows how much there is
+    c.rcvLimit = settings.rmemDefault >> 1;
     c.ttl = this.context.ip.defaultTtl;
     return c;
   }
