@@ -21,6 +21,7 @@ import { output, sendSyn } from "./output.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
 import { setTimer } from "./timer-set.js";
+import { setUrgent } from "./urgent.js";
 import { windowUpdateDue } from "./window.js";
 
 /*
@@ -63,6 +64,22 @@ export function openConnection(c: Connection): number {
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) output(c);
+  return n;
+}
+
+/** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
+export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) {
+    setUrgent(c);
+    output(c);
+  }
+  return n;
+}
+
+function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT) return refuseWrite(c);
   if (c.finQueued) return -EPIPE;
   const room = c.sndLimit - c.sndQueued;
@@ -83,7 +100,6 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   if (n < length) c.noSpace = true;
-  output(c);
   return n;
 }
 
