@@ -4,7 +4,6 @@ import {
   STATE_NAMES,
   SYN_RECEIVED,
   TIME_WAIT,
-  TIMER_CORK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
   TIMER_LOSS_PROBE,
@@ -24,7 +23,7 @@ import type { SocketType } from "./types.js";
 
 /** A timer of a TCP connection, as `ss -o` shows it. */
 export interface EntryTimer {
-  /** "on" (retransmission, loss probe), "keepalive" (FIN-WAIT-2 too), "timewait" or "persist" (a cork too) */
+  /** "on" (retransmission, loss probe), "keepalive" (FIN-WAIT-2 too), "timewait" or "persist" */
   readonly name: string;
   /** Milliseconds until it fires, at least 0. */
   readonly ms: number;
@@ -107,7 +106,6 @@ const TIMER_NAMES: readonly (readonly [bit: number, name: string])[] = [
   [TIMER_LOSS_PROBE, "on"],
   [TIMER_REORDER, "on"],
   [TIMER_PERSIST, "persist"],
-  [TIMER_CORK, "persist"],
   [TIMER_KEEPALIVE, "keepalive"],
   [TIMER_FIN_WAIT_2, "keepalive"],
 ];

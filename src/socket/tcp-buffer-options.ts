@@ -1,7 +1,8 @@
 import { EINVAL, SystemError } from "../base/errors.js";
-import { roomToWrite } from "../tcp/ack.js";
+import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import { type Connection, wake } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_PROBE, PMTU_WANT } from "../tcp/constants.js";
+import { roomToWrite } from "../tcp/send-buffer.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX } from "./tcp-option.js";
 import type { OptionName } from "./types.js";
 
@@ -135,5 +136,6 @@ function setWindowClamp(c: Connection, value: number, listening: boolean): void 
 function tellOfRoom(c: Connection): void {
   if (!c.noSpace || !roomToWrite(c)) return;
   c.noSpace = false;
+  chronoStop(c, CHRONO_SNDBUF);
   wake(c, EVENT_WRITABLE);
 }

@@ -2,7 +2,7 @@ import { EINVAL, ENOENT, ENOTCONN, EOPNOTSUPP, EPERM, SystemError } from "../bas
 import { optionsChanged } from "../tcp/calls.js";
 import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
 import { type Connection, touch } from "../tcp/connection.js";
-import { CLOSE_WAIT, ESTABLISHED, PINGPONG_THRESH, TIMER_CORK, TIMER_KEEPALIVE } from "../tcp/constants.js";
+import { CLOSE_WAIT, ESTABLISHED, PINGPONG_THRESH, TIMER_KEEPALIVE } from "../tcp/constants.js";
 import { setTimer, startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
 import { fromDeferAccept } from "./defer-accept.js";
@@ -34,9 +34,7 @@ const OPTIONS = new Map<OptionName, TcpOption>([
       (c) => c.cork,
       (c, on) => {
         c.cork = on;
-        if (on) return;
-        stopTimer(c, TIMER_CORK);
-        optionsChanged(c);
+        if (!on) optionsChanged(c);
       },
     ),
   ],

@@ -1,6 +1,5 @@
 import { EADDRNOTAVAIL, EALREADY, EBADF, EINVAL, EISCONN, ENETUNREACH, ENOTCONN, SystemError } from "../base/errors.js";
 import type { Binding } from "../ports/binding.js";
-import { roomToWrite } from "../tcp/ack.js";
 import {
   abortConnection,
   acceptConnection,
@@ -16,11 +15,12 @@ import {
   writeUrgent,
 } from "../tcp/calls.js";
 import type { Connection, ConnectionOwner } from "../tcp/connection.js";
-import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT } from "../tcp/constants.js";
+import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
-import { atMark, urgentPending, urgentRead } from "../tcp/urgent.js";
+import { atMark, urgentRead } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
@@ -287,7 +287,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const ended = endOfStream(c);
     if (c.rcvQueued > 0 || ended) mask |= READABLE;
     if (ended) mask |= READ_HANGUP;
-    if (urgentPending(c)) mask |= PRIORITY;
+    if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
     else if (roomToWrite(c)) mask |= WRITABLE;
     else c.noSpace = true;

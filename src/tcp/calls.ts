@@ -1,7 +1,7 @@
 import { EAGAIN, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
 import { abort, destroy, dropReceived, limitFinWait2, setState } from "./close.js";
 import { initialWindow } from "./congestion/window.js";
-import { type Connection, dropReceiveBuffer, sendBuffer, touch } from "./connection.js";
+import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -14,15 +14,16 @@ import {
   SYN_SENT,
   TIMER_PERSIST,
   TIMER_RETRANSMIT,
+  URGENT_NONE,
 } from "./constants.js";
 import type { Listener } from "./listen.js";
 import { windowScaleFor } from "./options.js";
 import { output, sendSyn } from "./output.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
+import { readMoved } from "./receive-buffer.js";
 import { setTimer } from "./timer-set.js";
-import { setUrgent } from "./urgent.js";
-import { windowUpdateDue } from "./window.js";
+import { dropMark, markSkip, passMark, readable, setUrgent } from "./urgent.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
@@ -114,6 +115,7 @@ function refuseWrite(c: Connection): number {
  * error is read before the error is seen.
  */
 export function readConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
+  if (markSkip(c) > 0) dropMark(c);
   const n = peekConnection(c, target, start, length);
   if (n > 0) consume(c, n);
   return n;
@@ -122,16 +124,20 @@ export function readConnection(c: Connection, target: Uint8Array, start: number,
 /** As readConnection; the data stays. */
 export function peekConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
   const { rcv } = c;
-  if (c.rcvQueued === 0 || rcv === null) return emptyRead(c);
-  const n = length < c.rcvQueued ? length : c.rcvQueued;
-  rcv.read(0, target, start, n);
+  const skip = markSkip(c);
+  const most = readable(c, skip);
+  if (most === 0 || rcv === null) return emptyRead(c);
+  const n = length < most ? length : most;
+  rcv.read(skip, target, start, n);
   return n;
 }
 
 /** Drops up to `length` received bytes; results as readConnection. */
 export function skipConnection(c: Connection, length: number): number {
-  if (c.rcvQueued === 0) return emptyRead(c);
-  const n = length < c.rcvQueued ? length : c.rcvQueued;
+  if (markSkip(c) > 0) dropMark(c);
+  const most = readable(c, 0);
+  if (most === 0) return emptyRead(c);
+  const n = length < most ? length : most;
   consume(c, n);
   return n;
 }
@@ -148,11 +154,8 @@ function consume(c: Connection, n: number): void {
   c.rcvQueued -= n;
   if (c.rcvQueued === 0 && c.oooCount === 0) dropReceiveBuffer(c);
   else rcv.drop(n);
-  // Telling the peer about the room waits for the end of the batch: reads come in series.
-  if (c.index >= 0 && !c.windowMoved && windowUpdateDue(c)) {
-    c.windowMoved = true;
-    touch(c);
-  }
+  if (c.urgent !== URGENT_NONE) passMark(c);
+  readMoved(c, n);
 }
 
 /** The next established connection of a listener, or null. The caller becomes its owner. */

@@ -21,7 +21,8 @@ export function chronoStart(c: Connection, type: number): void {
 
 /** `type` holds no longer: busy is what remains, unless nothing is queued or in flight. */
 export function chronoStop(c: Connection, type: number): void {
-  if (c.packetsOut === 0 && c.sndQueued === 0 && (!c.finQueued || c.finSent)) chronoSet(c, CHRONO_IDLE);
+  const sentAll = c.finSent || (c.writeSeq === c.sndNxt && !c.finQueued);
+  if (sentAll && c.packetsOut === 0) chronoSet(c, CHRONO_IDLE);
   else if (type === c.chrono) chronoSet(c, CHRONO_BUSY);
 }
 

@@ -59,8 +59,19 @@ export class Connection extends TimerNode {
   /** Something in order was received since the last ACK. */
   ackDue = false;
   ackNow = false;
-  /** The application has read since the last ACK: the window may be worth telling. */
-  windowMoved = false;
+  /** ACK_PUSHED, ACK_PUSHED2: small segments came since the last ACK. */
+  ackPushed = 0;
+  /** Size of the last segment that was smaller than rcvMss (Linux's last_seg_size). */
+  lastSegSize = 0;
+  /** Where, and since when (us; 0: not yet), the receiver measures a round trip by a window's worth (rcv_rtt_est). */
+  rcvRttSeq = 0;
+  rcvRttStamp = 0;
+  /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
+  ecn = 0;
+  /** URGENT_*: 0 none, or where the octet stands. */
+  urgent = 0;
+  /** A duplicate, from dsackStart, is to be reported in front of the other blocks (RFC 2883 §4). */
+  dsackDue = false;
   /** Tick at which data last came; lastAck: any acceptable acknowledgment. */
   lastReceive = 0;
   rto = RTO_INITIAL;
@@ -88,7 +99,9 @@ export class Connection extends TimerNode {
   finSent = false;
   /** One past the highest sequence number ever sent: retransmission does not move it. */
   sndNxt = 0;
-  /** Bytes from the head of `snd` that the application has written. */
+  /** One past the last byte that the application has written; the FIN stands there. */
+  writeSeq = 0;
+  /** Bytes in `snd`, the last of them at writeSeq: sent and unacknowledged, then unsent. */
   sndQueued = 0;
   sndLimit = 0;
   /** RCV.NXT as of the last ACK sent. */
@@ -106,6 +119,9 @@ export class Connection extends TimerNode {
   /** The most that is offered at present: opened by slow steps (Linux's rcv_ssthresh, window_clamp). */
   rcvSsthresh = 0;
   windowClamp = 0;
+  /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
+  rcvCharge = 0;
+  rcvRatio = 128;
   route: Route | null = null;
   localAddr = 0;
   localPort = 0;
@@ -149,6 +165,12 @@ export class Connection extends TimerNode {
   sackedOut = 0;
   lostOut = 0;
   retransOut = 0;
+  /** Record from which on there may be something lost and not sent again; 0: ask from the head. */
+  retransHint = 0;
+  /** One past the highest sequence number SACKed; means something while sackedOut is not 0 and SACK is in use. */
+  sackedTop = 0;
+  /** The peer took SACKs back: until this loss is repaired its rate says nothing. */
+  reneged = false;
 
   // Receive sequence space
   irs = 0;
@@ -159,10 +181,8 @@ export class Connection extends TimerNode {
   /** Blocks to report, the most recent first (RFC 2018 §4): sequence pairs, sackBlocks of them. */
   sackOut: Int32Array | null = null;
   sackBlocks = 0;
-  /** A duplicate to report in front of them (RFC 2883 §4). */
   dsackStart = 0;
   dsackEnd = 0;
-  dsackDue = false;
 
   // Closing
   /** Where the peer's FIN was seen. */
@@ -189,11 +209,12 @@ export class Connection extends TimerNode {
   /** cwnd and ssthresh before the reduction, for its undoing, and what is to be known for that. */
   priorCwnd = 0;
   priorSsthresh = 0;
+  undoable = false;
   undoMarker = 0;
   undoRetrans = 0;
   /** SND.NXT when the present episode of recovery began. */
   highSeq = 0;
-  /** us at which the first retransmission of it went, for Eifel detection by timestamps (RFC 3522); 0: none. */
+  /** ms at which the first retransmission of it went, for Eifel detection by timestamps (RFC 3522); 0: none. */
   retransStamp = 0;
   /** Proportional rate reduction (RFC 6937). */
   prrDelivered = 0;
@@ -253,7 +274,6 @@ export class Connection extends TimerNode {
   persistAt = 0;
   keepaliveAt = 0;
   finWait2At = 0;
-  corkAt = 0;
   lossProbeAt = 0;
   reorderAt = 0;
   paceAt = 0;
@@ -267,8 +287,7 @@ export class Connection extends TimerNode {
   probesSince = 0;
   lastSend = 0;
   lastAck = 0;
-  /** Ticks from which the next challenge ACK, and the next answer to an empty segment out of window, may go. */
-  challengeAt = 0;
+  /** Tick from which the next answer to an invalid segment (a challenge ACK, say) may go: RFC 5961 §7. */
   outOfWindowAt = 0;
   /** The application found the send buffer full: tell it when there is room. */
   noSpace = false;
@@ -277,10 +296,8 @@ export class Connection extends TimerNode {
   /** Nothing may be deferred any more: output after the batch (Linux's tcp_push_pending_frames is due). */
   outputDue = false;
 
-  // Receiving: Linux's names are rcv_rtt_est, rcvq_space, compressed_ack, dup_ack_counter, last_seg_size
+  // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
   rcvRtt = 0;
-  rcvRttSeq = 0;
-  rcvRttStamp = 0;
   rcvRttLastEcr = 0;
   rcvSpace = 0;
   rcvSpaceSeq = 0;
@@ -288,7 +305,6 @@ export class Connection extends TimerNode {
   /** The receive buffer was set by SO_RCVBUF (send: SO_SNDBUF): it is not tuned. */
   rcvLocked = false;
   sndLocked = false;
-  lastSegSize = 0;
   compressedAcks = 0;
   dupAckCounter = 0;
   /** Bytes the application has read, and the place in the stream up to which it has. */
@@ -299,8 +315,6 @@ export class Connection extends TimerNode {
   sackOk = false;
   /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
   tsOffset = 0;
-  /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
-  ecn = 0;
   // Fast open (RFC 7413)
   fastOpen: FastOpenState | null = null;
   /** Listener's option: only connections with data wake accept, for so many seconds (TCP_DEFER_ACCEPT). */
@@ -330,8 +344,6 @@ export class Connection extends TimerNode {
   sndUp = 0;
   urgentMode = false;
   rcvUp = 0;
-  /** URGENT_*: 0 none, or where the octet stands. */
-  urgent = 0;
   urgentByte = 0;
   oobInline = false;
 
@@ -374,7 +386,6 @@ export class Connection extends TimerNode {
   constructor(tcp: TcpContext) {
     super();
     this.tcp = tcp;
-    this.challengeAt = tcp.time.ms;
     this.outOfWindowAt = tcp.time.ms;
   }
 

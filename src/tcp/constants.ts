@@ -34,8 +34,6 @@ export const TIMER_DELACK = 4;
 export const TIMER_KEEPALIVE = 8;
 /** An orphan in FIN-WAIT-2. */
 export const TIMER_FIN_WAIT_2 = 16;
-/** A corked partial segment goes after 200 ms all the same. */
-export const TIMER_CORK = 32;
 
 /** Tail loss probe, RACK's reordering timer: these and the two above never run side by side (Linux's icsk_pending). */
 export const TIMER_LOSS_PROBE = 64;
@@ -109,3 +107,18 @@ export const INLINE_PAYLOAD = 512;
 export const KIND_CONNECTION = 0;
 export const KIND_SYN = 1;
 export const KIND_TIME_WAIT = 2;
+
+/** Urgent data has come (POLLPRI). */
+export const EVENT_URGENT = 32;
+/** Where the urgent octet is: not yet here, here, taken (Linux's TCP_URG_NOTYET, _VALID, _READ). */
+export const URGENT_NONE = 0;
+export const URGENT_AWAITED = 1;
+export const URGENT_HERE = 2;
+export const URGENT_TAKEN = 3;
+
+/** Bits of {@link Connection.ackPushed}: one small segment, more than one (Linux's ICSK_ACK_PUSHED, _PUSHED2). */
+export const ACK_PUSHED = 1;
+export const ACK_PUSHED2 = 2;
+/** Delayed ACKs, in ms: RFC 9293 §3.8.6.3 wants less than 500; Linux's TCP_ATO_MIN and TCP_DELACK_MAX. */
+export const ATO_MIN = 40;
+export const DELACK_MAX = 200;

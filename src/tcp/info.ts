@@ -1,6 +1,6 @@
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
-import { ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE, SYN_RECEIVED, SYN_SENT } from "./constants.js";
+import { DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
 import type { Listener } from "./listen.js";
 import { deliveryRate } from "./rate.js";
 
@@ -12,8 +12,6 @@ const OPTION_ECN = 8;
 const OPTION_ECN_SEEN = 16;
 const OPTION_SYN_DATA = 32;
 
-/** The longest that an ACK is delayed, ms; `ato` is not told beyond it. */
-const DELACK_MAX = 200;
 /** Of 64 bits, as near as a number comes: no limit is known. */
 const RATE_UNLIMITED = 2 ** 64;
 /** Of 32 bits: no round trip has been measured. */
@@ -170,10 +168,8 @@ function sending(c: Connection): TcpInfo {
 /** Linux's write_seq - snd_nxt: queued and never sent, a FIN included. */
 export function notSent(c: Connection): number {
   if (c.finSent) return 0;
-  const synOut = (c.state === SYN_SENT || c.state === SYN_RECEIVED) && c.sndUna === c.iss ? 1 : 0;
-  const sent = ((c.sndNxt - c.sndUna) | 0) - synOut;
-  const queued = c.sndQueued + (c.finQueued ? 1 : 0);
-  return queued > sent ? queued - sent : 0;
+  const unsent = ((c.writeSeq - c.sndNxt) | 0) + (c.finQueued ? 1 : 0);
+  return unsent > 0 ? unsent : 0;
 }
 
 function timing(c: Connection): TcpInfo {

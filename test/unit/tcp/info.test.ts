@@ -12,6 +12,7 @@ function established(): Connection {
   c.iss = 99;
   c.sndUna = 100;
   c.sndNxt = 100;
+  c.writeSeq = 100;
   c.irs = 4999;
   c.rcvNxt = 5000;
   c.rcvAdv = 15000;
@@ -124,12 +125,12 @@ describe("info() has the formulas of tcp_get_info()", () => {
 describe("what was not sent yet", () => {
   it.each([
     ["nothing", {}, 0],
-    ["queued", { sndQueued: 500 }, 500],
-    ["in part in flight", { sndQueued: 500, sndNxt: 300 }, 300],
-    ["a FIN behind it", { sndQueued: 500, sndNxt: 300, finQueued: true }, 301],
-    ["a FIN that was sent", { sndQueued: 500, sndNxt: 601, finQueued: true, finSent: true }, 0],
-    ["a FIN that was acknowledged", { sndUna: 601, sndNxt: 601, finQueued: true, finSent: true }, 0],
-    ["behind a SYN in flight", { state: SYN_SENT, sndUna: 99, sndNxt: 100, sndQueued: 40 }, 40],
+    ["queued", { writeSeq: 600 }, 500],
+    ["in part in flight", { writeSeq: 600, sndNxt: 300 }, 300],
+    ["a FIN behind it", { writeSeq: 600, sndNxt: 300, finQueued: true }, 301],
+    ["a FIN that was sent", { writeSeq: 600, sndNxt: 601, finQueued: true, finSent: true }, 0],
+    ["a FIN that was acknowledged", { writeSeq: 600, sndUna: 601, sndNxt: 601, finQueued: true, finSent: true }, 0],
+    ["behind a SYN in flight", { state: SYN_SENT, sndUna: 99, sndNxt: 100, writeSeq: 140 }, 40],
   ])("%s", (_what, fields, bytes) => {
     expect(notSent(Object.assign(established(), fields))).toBe(bytes);
   });
