@@ -29,6 +29,7 @@ import { readMoved } from "./receive-buffer.js";
 import { endTimeWait } from "./time-wait.js";
 import { setTimer } from "./timer-set.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
+import { setUrgent } from "./urgent-out.js";
 import { clampOf, selectInitialWindow } from "./window.js";
 
 /*
@@ -113,6 +114,22 @@ function offerOptions(c: Connection, route: Route): void {
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) output(c);
+  return n;
+}
+
+/** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
+export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) {
+    setUrgent(c);
+    output(c);
+  }
+  return n;
+}
+
+function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
   const room = c.sndLimit - c.sndQueued;
@@ -134,7 +151,6 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;
   if (n < length) c.noSpace = true;
-  output(c);
   return n;
 }
 
