@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BBR } from "../../../../src/tcp/congestion/bbr.js";
+import { bdp, pacingRateOf, withBursts } from "../../../../src/tcp/congestion/bbr-path.js";
 import {
   type BbrState,
   MODE_DRAIN,
@@ -190,10 +192,12 @@ describe("PROBE_RTT", () => {
     let began = 0;
     let ended = 0;
     let held = 0;
+    let limited = true;
     s.watch = () => {
       const probing = stateOf(s).mode === MODE_PROBE_RTT;
       if (probing && began === 0) began = s.world.time.ms;
       if (!probing && began > 0 && ended === 0) ended = s.world.time.ms;
+      if (probing) limited &&= s.c.appLimited === ((s.c.delivered + s.c.inFlight) | 0);
       if (probing && s.c.cwnd === 4 && s.c.inFlight <= 4) held++;
     };
     s.until(16);
@@ -203,6 +207,8 @@ describe("PROBE_RTT", () => {
     expect(ended - began).toBeGreaterThan(260);
     expect(ended - began).toBeLessThan(420);
     expect(held).toBeGreaterThan(4);
+    // Its low rates are marked as the sender's own
+    expect(limited).toBe(true);
     expect(Math.abs(stateOf(s).minRtt - 60_500)).toBeLessThan(600);
     expect(last).toBeGreaterThanOrEqual(began);
     // The window is back
@@ -290,6 +296,80 @@ describe("losses", () => {
   });
 });
 
+describe("a policer believed", () => {
+  it("is so for 48 round trips", () => {
+    const s = new Simulation(BBR);
+    s.until(3);
+    const ca = stateOf(s);
+    ca.ltUseBw = true;
+    ca.ltBw = 1000;
+    ca.ltRounds = 0;
+    const rs = new RateSample();
+    let rounds = 0;
+    while (ca.ltUseBw && rounds < 100) {
+      rs.priorDelivered = s.c.delivered;
+      s.c.delivered += 10;
+      rs.delivered = 10;
+      rs.interval = 40_000;
+      rs.appLimited = true;
+      BBR.congControl?.(s.c, 10, rs);
+      rounds++;
+    }
+    expect(rounds).toBe(48);
+  });
+
+  it("has its interval in whole ms of the clock, though both clocks have wrapped", () => {
+    for (const start of [0, 2 ** 31 - 7, 2 ** 31 * 1000 - 7, 2 ** 32 * 1000 + 123_456]) {
+      const s = new Simulation(BBR, start);
+      const { c, world } = s;
+      const ca = stateOf(s);
+      c.deliveredStamp = (start + 5_999) | 0;
+      world.at(start + 17_001);
+      BBR.undoCwnd(c);
+      expect(ca.ltLastAt).toBe(Math.floor((start + 5_999) / 1000) | 0);
+    }
+  });
+});
+
+describe("targets", () => {
+  it("have room for three bursts, are even, and two larger while probing", () => {
+    const s = new Simulation(BBR);
+    const ca = stateOf(s);
+    ca.mode = MODE_DRAIN;
+    s.c.pacingRate = 100_000;
+    expect([withBursts(s.c, ca, 10), withBursts(s.c, ca, 11)]).toEqual([14, 14]);
+    s.c.pacingRate = 1024 * 1448 * 5;
+    expect(withBursts(s.c, ca, 11)).toBe(26);
+    s.c.pacingRate = 1e12;
+    expect(withBursts(s.c, ca, 10)).toBe(10 + 3 * 45 + 1);
+    ca.mode = MODE_PROBE_BW;
+    ca.cycleIndex = 0;
+    expect(withBursts(s.c, ca, 10)).toBe(148);
+    ca.cycleIndex = 1;
+    expect(withBursts(s.c, ca, 10)).toBe(146);
+  });
+
+  it("are those of the kernel's 64-bit integers", () => {
+    const s = new Simulation(BBR);
+    const value = fc.integer({ min: 1, max: 2 ** 25 });
+    fc.assert(
+      fc.property(
+        value,
+        fc.integer({ min: 1, max: 200_000 }),
+        fc.constantFrom(88, 192, 256, 320, 512, 739),
+        (bw, rtt, gain) => {
+          const ca = stateOf(s);
+          ca.minRtt = rtt;
+          const wide = ((BigInt(bw) * BigInt(rtt) * BigInt(gain)) >> 8n) + (1n << 24n) - 1n;
+          expect(BigInt(bdp(ca, bw, gain))).toBe(wide >> 24n);
+          const rate = (((BigInt(bw) * 1448n * BigInt(gain)) >> 8n) * 990_000n) >> 24n;
+          expect(BigInt(pacingRateOf(s.c, bw, gain))).toBe(rate);
+        },
+      ),
+    );
+  });
+});
+
 describe("ACKs in lumps", () => {
   it("get a larger window, so that the path stays full", () => {
     const s = new Simulation(BBR);
@@ -298,6 +378,18 @@ describe("ACKs in lumps", () => {
     const delivered = s.until(8) / 5;
     expect(stateOf(s).extraAcked).toBeGreaterThan(30);
     expect(delivered).toBeGreaterThan(0.93 * 2000);
+  });
+
+  it("count for five to ten round trips", () => {
+    const s = new Simulation(BBR);
+    s.until(3);
+    const ca = stateOf(s);
+    ca.extraAcked = 77;
+    ca.extraAckedBefore = 0;
+    ca.extraAckedRounds = 0;
+    const first = ca.rounds;
+    while (Math.max(ca.extraAcked, ca.extraAckedBefore) >= 77) s.until((s.now + 1000) / 1e6);
+    expect(ca.rounds - first).toBe(10);
   });
 });
 
