@@ -141,6 +141,26 @@ describe("the Reno-friendly region (RFC 9438 §4.3)", () => {
   });
 });
 
+describe("the Reno flow that it is measured by", () => {
+  it("begins at the window, and grows by one for 15/8 of a window acknowledged", () => {
+    const { c, world } = afterLoss(114, 10_000);
+    const ca = c.ca as CubicState;
+    const acknowledge = (ms: number, acked: number): void => {
+      world.at(ms * 1000);
+      c.cwnd = 79;
+      c.cwndCnt = 0;
+      CUBIC.congAvoid(c, 0, acked);
+    };
+    acknowledge(5000, 1);
+    acknowledge(5040, 147);
+    expect([ca.tcpCwnd, ca.ackCnt]).toEqual([79, 148]);
+    acknowledge(5080, 1);
+    expect([ca.tcpCwnd, ca.ackCnt]).toEqual([80, 1]);
+    acknowledge(5120, 3 * 148);
+    expect([ca.tcpCwnd, ca.ackCnt, ca.cnt]).toEqual([83, 1, 19]);
+  });
+});
+
 describe("without a Wmax", () => {
   it("gains a twentieth of what is acknowledged", () => {
     const world = new World();

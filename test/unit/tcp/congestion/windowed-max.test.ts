@@ -36,9 +36,9 @@ describe("the largest in a window", () => {
   it("passes over a successor that is too old itself", () => {
     const max = new WindowedMax();
     max.add(10, 0, 100);
-    max.add(10, 1, 90);
+    max.add(10, 3, 90);
     max.add(10, 9, 50);
-    max.add(10, 12, 10);
+    max.add(10, 14, 10);
     expect(max.best).toBe(50);
   });
 
