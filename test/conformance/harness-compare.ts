@@ -10,6 +10,7 @@ export const PEER = parseAddr(PEER_ADDRESS) as number;
 
 const SYN = 0x02;
 const RST = 0x04;
+const PSH = 0x08;
 const STAMPED = parseOptions("nop,nop,TS");
 
 /** A segment that was sent. */
@@ -27,7 +28,7 @@ export function compareSegment(line: Line, flow: Flow, seen: Comparison, pattern
   const { wire, shown } = seen;
   if (wire.src !== OURS || wire.dst !== PEER) return "the addresses";
   if (wire.srcPort !== flow.localPort || wire.dstPort !== flow.peerPort) return "the ports";
-  if (wire.flags !== line.flags) return "the flags";
+  if (((wire.flags ^ line.flags) & ~(line.anyPush ? PSH : 0)) !== 0) return "the flags";
   const unlike = (want: number | null, got: number): boolean => want !== null && want !== got;
   if (unlike(line.seq, shown.seq)) return "the sequence number";
   if (unlike(line.length, shown.length)) return "the length";

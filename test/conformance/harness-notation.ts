@@ -18,6 +18,8 @@ export interface Line {
   /** `[noecn]`, `[ect1]`, `[ect0]`, `[ce]`: the ECN bits of the IP header. */
   ecn: number | null;
   flags: number;
+  /** `p`: with PSH or without. */
+  anyPush: boolean;
   /** Relative to the sender's initial sequence number. */
   seq: number | null;
   length: number | null;
@@ -49,7 +51,7 @@ const LETTERS: readonly (readonly [string, number])[] = [
 const ECN: readonly string[] = ["noecn", "ect1", "ect0", "ce"];
 
 const LINE =
-  /^(?:(\+?)(\d+(?:\.\d+)?)(?:~(\d+(?:\.\d+)?))?\s+)?(<&?|>)\s+((?:\[[a-z0-9>]+\]\s+)*)([SFRPUEWA.]+|0)(?:\s+(-?\d+):(-?\d+)\((\d+)\))?(.*)$/;
+  /^(?:(\+?)(\d+(?:\.\d+)?)(?:~(\d+(?:\.\d+)?))?\s+)?(<&?|>)\s+((?:\[[a-z0-9>]+\]\s+)*)([SFRPpUEWA.]+|0)(?:\s+(-?\d+):(-?\d+)\((\d+)\))?(.*)$/;
 
 /** Reads a line; throws with the line when it is none. */
 export function parseLine(text: string): Line {
@@ -71,6 +73,7 @@ export function parseLine(text: string): Line {
     batched: arrow === "<&",
     ...parsePrefixes(prefixes as string, text),
     flags: parseFlags(flags as string),
+    anyPush: (flags as string).includes("p"),
     seq,
     length,
     ack: number("ack"),

@@ -19,11 +19,16 @@ export class Trace {
     this.entries.push({ time, expected, seen, wrong });
   }
 
+  /** By time: what was sent is noticed later than it was. */
+  private sorted(): Entry[] {
+    return [...this.entries].sort((a, b) => a.time - b.time);
+  }
+
   /** The script's lines beside what was seen. */
   table(): string {
     const width = Math.min(72, Math.max(8, ...this.entries.map((e) => e.expected.length)));
     const head = `     seconds  ${"expected".padEnd(width)}  seen`;
-    const rows = this.entries.map((e) => {
+    const rows = this.sorted().map((e) => {
       const mark = e.wrong !== "" ? "✗" : e.expected !== "" ? "✓" : " ";
       const wrong = e.wrong === "" ? "" : `   <- ${e.wrong}`;
       return `${mark} ${e.time.toFixed(6).padStart(10)}  ${e.expected.padEnd(width)}  ${e.seen}${wrong}`;
@@ -34,7 +39,7 @@ export class Trace {
   /** What was seen in the notation of scripts, each line at the time since the one before. */
   script(): string {
     let last = 0;
-    return this.entries
+    return this.sorted()
       .map(({ time, seen, expected, wrong }) => {
         const was = wrong === "" ? "" : `   # ${wrong}; the script has: ${expected}`;
         if (!/^[<>]/.test(seen)) return `# ${seen}${was}`;

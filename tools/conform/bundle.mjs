@@ -35,11 +35,11 @@ export async function bundle(files) {
   );
   const contents = [
     'import { begin, scripts } from "./collector.js";',
-    'import { serve } from "./worker.js";',
+    'import { durations, serve } from "./worker.js";',
     'import { isMainThread } from "node:worker_threads";',
-    'export { buildPuppet } from "./puppet.js";',
+    'export { buildPuppet, makePipes } from "./puppet.js";',
     ...loads,
-    "export { scripts };",
+    "export { durations, scripts };",
     "if (!isMainThread) serve();",
   ].join("\n");
   const module = join(folder, "scripts.mjs");

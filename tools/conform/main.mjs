@@ -36,27 +36,47 @@ const { values, positionals } = parseArgs({
   },
 });
 
+function onOurs(scripts, _, how) {
+  return runAll(scripts, { ...how, jobs: Number(values.jobs ?? 1), attempts: 1, program: "", limit: 0 });
+}
+
+async function onLinux(scripts, { durations, buildPuppet, makePipes }, how) {
+  const limit = values.slow ? Number.POSITIVE_INFINITY : Number(values.limit);
+  const seconds = await durations();
+  const reason = ({ index, linux }) => {
+    if (linux !== undefined) return linux || "not for the kernel";
+    return seconds[index] > limit ? `longer than ${limit} s: --slow` : "";
+  };
+  const played = await runAll(
+    // The longest first, so that none is waited for at the end
+    scripts.filter((each) => reason(each) === "").sort((a, b) => seconds[b.index] - seconds[a.index]),
+    {
+      ...how,
+      makePipes,
+      jobs: Number(values.jobs ?? 24),
+      // A failure of ours is the same again; the kernel's may be the machine's
+      attempts: values.record ? 1 : 3,
+      program: buildPuppet(join(ROOT, "test/conformance/linux/puppet.c")),
+      limit: limit + 8,
+    },
+  );
+  const skipped = scripts.filter((each) => reason(each) !== "");
+  return [
+    ...played,
+    ...skipped.map((each) => ({ ...each, verdict: "skipped", message: reason(each), seconds: 0, recorded: "" })),
+  ].sort((a, b) => a.index - b.index);
+}
+
 async function main() {
   if (values.help) return console.log(USAGE);
   const { folder, module } = await bundle(scriptFiles(positionals));
   try {
-    const { scripts, buildPuppet } = await import(pathToFileURL(module).href);
-    const wanted = scripts
-      .map(({ file, name }, index) => ({ file, name, index }))
+    const loaded = await import(pathToFileURL(module).href);
+    const wanted = loaded.scripts
+      .map(({ file, name, registered }, index) => ({ file, name, index, linux: registered.options.linux }))
       .filter(({ name }) => values.name === undefined || name.includes(values.name));
     if (values.list) return console.log(wanted.map(({ file, name }) => `${file}  ${name}`).join("\n"));
-    const outcomes = await runAll(wanted, {
-      module,
-      jobs: Number(values.jobs ?? (values.linux ? 24 : 1)),
-      linux: values.linux,
-      record: values.record,
-      // A failure of ours is the same again; the kernel's may be the machine's
-      attempts: values.linux && !values.record ? 3 : 1,
-      workerData: {
-        program: values.linux ? buildPuppet(join(ROOT, "test/conformance/linux/puppet.c")) : "",
-        limit: values.slow ? Number.POSITIVE_INFINITY : Number(values.limit),
-      },
-    });
+    const outcomes = await (values.linux ? onLinux : onOurs)(wanted, loaded, { module, folder, record: values.record });
     const failed = report(outcomes, values);
     process.exitCode = failed > 0 || outcomes.length === 0 ? 1 : 0;
   } finally {

@@ -5,19 +5,12 @@ import type { ScriptLink, Sent } from "../harness-link.js";
 import type { TestOptions } from "../harness-player.js";
 import { type Injected, NotPortable, type Subject, type Table } from "../harness-subject.js";
 import { LinuxSocket } from "./linux-socket.js";
-import { Puppet, type Reply } from "./puppet.js";
+import type { Puppet, Reply } from "./puppet.js";
 
 const SYN_RECV = 3;
 const TIME_WAIT = 6;
 const CLOSE = 7;
 const LISTEN = 10;
-
-export interface LinuxOptions {
-  /** The puppet program. */
-  program: string;
-  /** Seconds of real time after which a script is left to another run. */
-  limit: number;
-}
 
 /** Thrown when a script takes longer than it may. */
 export class TooLong extends Error {}
@@ -33,24 +26,21 @@ export class LinuxSubject implements Subject {
   private readonly end: number;
   private lastActed: number;
 
-  constructor(options: TestOptions, { program, limit }: LinuxOptions) {
+  /** @param limit seconds of real time after which a script is left to another run */
+  constructor(options: TestOptions, puppet: Puppet, limit: number) {
     if (options.offload === true) throw new NotPortable("offload");
     const { settings, congestion } = settingsOf(options);
+    const refused = puppet.begin(options.mtu ?? 1500, settings);
+    this.puppet = puppet;
     this.congestion = congestion;
-    this.puppet = new Puppet(
-      program,
-      options.mtu ?? 1500,
-      settings.map(([name, value]) => `${name}=${value}`),
-    );
-    this.sent = this.puppet.sent;
+    this.sent = puppet.sent;
     this.lastActed = this.now();
     this.end = this.now() + limit * 1e6;
-    const refused = this.puppet.refused.map((i) => (settings[i] as [string, string])[0]);
     const wanted = Object.keys(options.config ?? {}).find(
-      (name) => refused.includes(name) && !name.endsWith("_control"),
+      (name) => refused.some((setting) => setting.startsWith(`${name}=`)) && !name.endsWith("_control"),
     );
     if (wanted === undefined) return;
-    void this.puppet.close();
+    puppet.end();
     throw new NotPortable(`a namespace has no ${wanted} of its own`);
   }
 
@@ -138,7 +128,7 @@ export class LinuxSubject implements Subject {
   }
 
   async close(): Promise<void> {
-    await this.puppet.close();
+    this.puppet.end();
   }
 
   private inTime(at: number): void {
@@ -189,11 +179,11 @@ export class LinuxSubject implements Subject {
 }
 
 /** Every TCP setting that our stack would play the script with, for the kernel to have the same. */
-function settingsOf(options: TestOptions): { settings: [string, string][]; congestion: string } {
+function settingsOf(options: TestOptions): { settings: string[]; congestion: string } {
   const stack = createStack({ clock: new VirtualClock(), memory: 4 << 20, config: options.config ?? {} });
   const given = Object.keys(options.config ?? {});
   const names = SETTINGS.map(({ name }) => name).filter((name) => name.includes(".tcp_") || given.includes(name));
-  const settings = names.map((name): [string, string] => [name, stack.sysctl(name)]);
+  const settings = names.map((name) => `${name}=${stack.sysctl(name)}`);
   const congestion = stack.sysctl("net.ipv4.tcp_congestion_control");
   void stack.close();
   return { settings, congestion };

@@ -1,9 +1,10 @@
 /*
- * The kernel's TCP on a string. Makes a network namespace of its own with a TUN device (10.0.0.2/24), then does what
- * the lines on its input say: socket calls, packets that arrive at exact times. What the kernel sends is collected
- * with the time of CLOCK_MONOTONIC, in microseconds.
+ * The kernel's TCP on a string. For each script a network namespace with a TUN device (10.0.0.2/24) is made, in which
+ * the lines on the input are done: socket calls, packets that arrive at exact times. What the kernel sends is
+ * collected with the time of CLOCK_MONOTONIC, in microseconds.
  *
- * Usage: puppet REQUESTS REPLIES MTU [SYSCTL=VALUE ...], the first two being FIFOs.
+ * Usage: puppet REQUESTS REPLIES, both FIFOs. The first line of a script is `begin MTU SYSCTL=VALUE;...;`, and the
+ * reply to it names the settings that were not taken by their places; `end` is the last.
  *
  * A request is a line; the reply is a line `P TIME HEX` for each packet sent since, and then `R RESULT ACTED NOW ...`
  * with a result of -errno or more, and the times of the act and of the reply. `-` stands for an empty string.
@@ -26,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -240,7 +242,7 @@ static void call(const char *verb, int fd) {
 
 static int serve(void) {
   char *verb = strtok(line, " \n");
-  if (verb == NULL || !strcmp(verb, "quit")) return 0;
+  if (verb == NULL || !strcmp(verb, "end")) return 0;
   if (!strcmp(verb, "wait")) {
     double at = atof(strtok(NULL, " \n"));
     char *enough = strtok(NULL, " \n");
@@ -271,29 +273,46 @@ static void await_request(void) {
   }
 }
 
-int main(int argc, char **argv) {
+/* A script, in a process and a namespace that end with it. */
+static int script(void) {
   struct sched_param fifo = {.sched_priority = 1};
-  static char buffer[1 << 20];
-  if (argc < 4) return 2;
+  char *setting;
+  strtok(line, " \n");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if ((in_fd = open(argv[1], O_RDONLY)) < 0 || (in = fdopen(in_fd, "r")) == NULL) die(argv[1]);
-  if ((out = fopen(argv[2], "w")) == NULL) die(argv[2]);
-  setvbuf(out, buffer, _IOFBF, sizeof buffer);
   if (unshare(CLONE_NEWNET) < 0) die("unshare");
   put_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
   put_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-  device(atoi(argv[3]));
+  device(atoi(strtok(NULL, " \n")));
   /* So that what it sees is the kernel's timing, not the wait for a processor. */
   sched_setscheduler(0, SCHED_FIFO, &fifo);
-  /* Settings that were not taken are told of by their place. */
   acted = now();
   fprintf(out, "R 0 %.0f %.0f", acted, acted);
-  for (int i = 4; i < argc; i++)
-    if (put_sysctl(argv[i]) < 0) fprintf(out, " %d", i - 4);
+  for (int i = 0; (setting = strtok(NULL, ";\n")) != NULL; i++)
+    if (put_sysctl(setting) < 0) fprintf(out, " %d", i);
   putc('\n', out);
   fflush(out);
   for (;;) {
     await_request();
-    if (fgets(line, sizeof line, in) == NULL || !serve()) return 0;
+    if (fgets(line, sizeof line, in) == NULL) return 0;
+    if (!serve()) break;
   }
+  reply(0, NULL);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static char buffer[1 << 20];
+  if (argc < 3) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if ((in_fd = open(argv[1], O_RDONLY)) < 0 || (in = fdopen(in_fd, "r")) == NULL) die(argv[1]);
+  if ((out = fopen(argv[2], "w")) == NULL) die(argv[2]);
+  setvbuf(out, buffer, _IOFBF, sizeof buffer);
+  while (fgets(line, sizeof line, in) != NULL) {
+    int status;
+    pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child == 0) _exit(script());
+    if (waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return 1;
+  }
+  return 0;
 }

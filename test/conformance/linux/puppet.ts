@@ -1,16 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Sent } from "../harness-link.js";
@@ -35,37 +25,38 @@ export interface Reply {
 }
 
 const MAX_READ = 1 << 18;
-let made = 0;
 
-/** A puppet process: its requests block until they are answered, as the calls of a script do. */
+/** Makes the pipes that a puppet is asked and answers through. */
+export function makePipes(path: string): void {
+  execFileSync("mkfifo", ["-m", "600", `${path}.in`, `${path}.out`]);
+}
+
+/** A puppet process. It plays one script after another; its requests block until they are answered. */
 export class Puppet {
-  readonly sent: Sent[] = [];
-  /** Places of the sysctls that the namespace did not take. */
-  readonly refused: readonly number[];
+  /** What the kernel has sent in this script. */
+  sent: Sent[] = [];
   private readonly child: ChildProcess;
   private readonly requests: number;
   private readonly replies: number;
   private readonly buffer = Buffer.alloc(MAX_READ);
   private pending = "";
-  private readonly ended: Promise<void>;
 
-  constructor(program: string, mtu: number, sysctls: readonly string[]) {
-    const path = join(tmpdir(), `tapstack-puppet-${process.pid}-${process.hrtime.bigint()}-${made++}`);
-    const [into, from] = [`${path}.in`, `${path}.out`];
-    execFileSync("mkfifo", ["-m", "600", into, from]);
-    try {
-      this.child = spawn(program, [into, from, `${mtu}`, ...sysctls], { stdio: ["ignore", "ignore", "inherit"] });
-      this.ended = new Promise((resolve) => {
-        this.child.once("close", () => resolve());
-        this.child.once("error", () => resolve());
-      });
-      this.requests = openSync(into, "w");
-      this.replies = openSync(from, "r");
-    } finally {
-      rmSync(into);
-      rmSync(from);
-    }
-    this.refused = this.answer().words.map(Number);
+  /** @param path of the pipes that {@link makePipes} made */
+  constructor(program: string, path: string) {
+    this.child = spawn(program, [`${path}.in`, `${path}.out`], { stdio: ["ignore", "ignore", "inherit"] });
+    this.requests = openSync(`${path}.in`, "w");
+    this.replies = openSync(`${path}.out`, "r");
+  }
+
+  /** A namespace for a script. @returns the settings that it did not take */
+  begin(mtu: number, settings: readonly string[]): string[] {
+    this.sent = [];
+    const { words } = this.request(`begin ${mtu} ${settings.join(";")};`);
+    return words.map((place) => settings[Number(place)] as string);
+  }
+
+  end(): void {
+    this.request("end");
   }
 
   request(line: string): Reply {
@@ -74,11 +65,10 @@ export class Puppet {
     return this.answer();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     closeSync(this.requests);
     closeSync(this.replies);
     this.child.kill("SIGKILL");
-    await this.ended;
   }
 
   private answer(): Reply {

@@ -2,7 +2,14 @@ import { type Registered, Script } from "../harness.js";
 import type { TestOptions } from "../harness-player.js";
 import { NotPortable } from "../harness-subject.js";
 import { VirtualSubject } from "../harness-virtual.js";
-import { type LinuxOptions, LinuxSubject, TooLong } from "./linux-subject.js";
+import { LinuxSubject, TooLong } from "./linux-subject.js";
+import type { Puppet } from "./puppet.js";
+
+export interface LinuxOptions {
+  puppet: Puppet;
+  /** Seconds that a script may take. */
+  limit: number;
+}
 
 export interface Outcome {
   verdict: "passed" | "failed" | "skipped";
@@ -55,7 +62,7 @@ export async function playLinux(
 
 function open(options: TestOptions, linux: LinuxOptions): LinuxSubject | Outcome {
   try {
-    return new LinuxSubject(options, linux);
+    return new LinuxSubject(options, linux.puppet, linux.limit);
   } catch (error) {
     if (error instanceof NotPortable) return skipped(error.message);
     throw error;

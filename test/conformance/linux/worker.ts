@@ -1,44 +1,59 @@
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { scripts } from "./collector.js";
-import type { LinuxOptions } from "./linux-subject.js";
-import { type Outcome, playLinux, playVirtual } from "./run.js";
+import { Puppet } from "./puppet.js";
+import { type LinuxOptions, type Outcome, playLinux, playVirtual } from "./run.js";
 
-/** What the runner asks of a worker: a script, and whom to play it to. */
+/** What the runner asks of a worker: a script. */
 export interface Task {
   index: number;
-  linux: boolean;
   record: boolean;
 }
 
-export type Answer = Outcome & { index: number };
-
-const linux = workerData as LinuxOptions;
-
-/** On the kernel a script takes as long as it says: ours knows how long in no time. */
-async function play({ index, linux: onLinux, record }: Task): Promise<Outcome> {
-  const { registered } = scripts[index] as (typeof scripts)[number];
-  if (!onLinux) return playVirtual(registered, record);
-  if (registered.options.linux === undefined) {
-    const { seconds } = await playVirtual(registered, record);
-    if (seconds > linux.limit)
-      return { verdict: "skipped", message: `longer than ${linux.limit} s: --slow`, seconds: 0, recorded: "" };
-  }
-  return playLinux(registered, linux, record);
+/** What a worker is told: the puppet program and its pipes ("": none is needed), and how long a script may take. */
+export interface WorkerData {
+  program: string;
+  pipes: string;
+  limit: number;
 }
 
-/** Answers the runner's tasks until it ends the thread. */
+async function play({ index, record }: Task, linux: LinuxOptions | null): Promise<Outcome> {
+  const { registered } = scripts[index] as (typeof scripts)[number];
+  return linux === null ? playVirtual(registered, record) : playLinux(registered, linux, record);
+}
+
+/** On the kernel a script takes as long as it says; ours knows how long in no time. @returns seconds, of each script */
+export async function durations(): Promise<number[]> {
+  const seconds: number[] = [];
+  for (const { registered } of scripts) seconds.push((await playVirtual(registered, true)).seconds);
+  return seconds;
+}
+
+/** The thread runs before others: what it asks of the kernel is to be asked in time. Needs to be root. */
+function hurry(): void {
+  try {
+    setPriority(0, -10);
+  } catch {
+    // Then scripts may have to be tried again
+  }
+}
+
+/** Says that it is ready, and answers the runner's tasks until it is told that there are no more. */
 export function serve(): void {
-  parentPort?.on("message", (task: Task) => {
-    play(task).then(
-      (outcome) => parentPort?.postMessage({ ...outcome, index: task.index }),
-      (error: Error) =>
-        parentPort?.postMessage({
-          index: task.index,
-          verdict: "failed",
-          message: `${error.stack}`,
-          seconds: 0,
-          recorded: "",
-        }),
+  const { program, pipes, limit } = workerData as WorkerData;
+  const linux = program === "" ? null : { puppet: new Puppet(program, pipes), limit };
+  if (linux !== null) hurry();
+  const answer = (outcome: Outcome, { index }: Task): void => parentPort?.postMessage({ ...outcome, index });
+  parentPort?.on("message", (task: Task | null) => {
+    if (task === null) {
+      linux?.puppet.close();
+      parentPort?.close();
+      return;
+    }
+    play(task, linux).then(
+      (outcome) => answer(outcome, task),
+      (error: Error) => answer({ verdict: "failed", message: `${error.stack}`, seconds: 0, recorded: "" }, task),
     );
   });
+  parentPort?.postMessage("ready");
 }

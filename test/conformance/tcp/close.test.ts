@@ -1,8 +1,8 @@
 import { describe, expect } from "vitest";
 import { type Script, scripted } from "../harness.js";
 
-const timeWaits = (t: Script): number => t.stack.tcp.context.timeWaits.count;
-const connections = (t: Script): number => t.stack.tcp.context.connections.count;
+const timeWaits = (t: Script): number => t.count("timeWaits");
+const connections = (t: Script): number => t.count("connections");
 
 /** Both sides have closed, we first: TIME-WAIT at 0.1 s. */
 function closedByUs(t: Script): void {

@@ -201,9 +201,9 @@ describe("passive open", () => {
       7 > S. 0:0(0) ack 1
       15 > S. 0:0(0) ack 1
       31 > S. 0:0(0) ack 1`);
-    expect(t.stack.tcp.context.synRecords.count).toBe(1);
+    expect(t.count("synRecords")).toBe(1);
     t.quiet(32);
-    expect(t.stack.tcp.context.synRecords.count).toBe(0);
+    expect(t.count("synRecords")).toBe(0);
     t.play(`
       < . 1:1(0) ack 1
       > R 1:1(0)`);
@@ -219,7 +219,7 @@ describe("passive open", () => {
       0 > S. 0:0(0) ack 1
       1 > S. 0:0(0) ack 1`);
       t.quiet(2);
-      expect(t.stack.tcp.context.synRecords.count).toBe(0);
+      expect(t.count("synRecords")).toBe(0);
     },
     { config: { "net.ipv4.tcp_synack_retries": 1 } },
   );
@@ -245,7 +245,7 @@ describe("passive open", () => {
       < S 0:0(0) win 65535 <mss 1460>
       > S. 0:0(0) ack 1
       < S 5000:5000(0) win 65535 <mss 1460>`);
-    expect(t.stack.tcp.context.synRecords.count).toBe(0);
+    expect(t.count("synRecords")).toBe(0);
     t.play(`
       < S 5000:5000(0) win 65535 <mss 1460>
       > S. 0:0(0) ack 5001`);
@@ -403,7 +403,7 @@ describe("active open", () => {
       < R. 0:0(0) ack 1`);
     t.state("CLOSED");
     expect(t.error()).toBe("ECONNREFUSED");
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    expect(t.count("connections")).toBe(0);
   });
 
   scripted("SYN-SENT: RST without ACK, or with another, is ignored", (t) => {
@@ -420,7 +420,7 @@ describe("active open", () => {
     t.connect();
     t.play("> S 0:0(0)");
     t.close();
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    expect(t.count("connections")).toBe(0);
     t.play(`
       < S. 0:0(0) ack 1 win 65535 <mss 1460>
       > R 1:1(0)`);
@@ -516,6 +516,6 @@ describe("simultaneous open", () => {
       > F. 1:1(0) ack 1
       < F. 1:1(0) ack 2
       > . 2:2(0) ack 2`);
-    expect(t.stack.tcp.context.timeWaits.count).toBe(1);
+    expect(t.count("timeWaits")).toBe(1);
   });
 });
