@@ -81,9 +81,12 @@ export class Player {
     }
   }
 
-  /** Nothing is sent for `seconds`; the next line's time counts from their end. */
-  quiet(seconds: number): void {
-    const at = this.lastTime + Math.round(seconds * 1e6);
+  /**
+   * Nothing is sent for `seconds`; the next line's time counts from their end.
+   * @param enough so many are enough in real time: for the end of a script
+   */
+  quiet(seconds: number, enough = seconds): void {
+    const at = this.lastTime + Math.round((this.subject.exact ? seconds : enough) * 1e6);
     this.runTo(at);
     this.nothingLeft(`for ${seconds} s nothing`, at);
     this.reached(at, this.realOf(at));
@@ -284,12 +287,15 @@ export class Player {
 
   /** Until `at` nothing was sent that is not expected. */
   private nothingLeft(instead: string, at: number): void {
+    if (this.recording) {
+      this.takeAll();
+      return;
+    }
     // In real time what falls due with this line may have come a moment before it
     const early = this.subject.exact || at === this.lastTime ? 0 : 6_000;
     const next = this.subject.sent[this.taken];
     if (next === undefined || next.at > this.realOf(at) - early) return;
-    if (this.recording) this.takeAll();
-    else throw this.failure(`sent and not expected, where the script has: ${instead}`);
+    throw this.failure(`sent and not expected, where the script has: ${instead}`);
   }
 
   /** The next packet sent; our initial sequence number and timestamps are learnt from it. */

@@ -3,7 +3,7 @@
  * the lines on the input are done: socket calls, packets that arrive at exact times. What the kernel sends is
  * collected with the time of CLOCK_MONOTONIC, in microseconds.
  *
- * Usage: puppet REQUESTS REPLIES, both FIFOs. The first line of a script is `begin MTU SYSCTL=VALUE;...;`, and the
+ * Usage: puppet REQUESTS REPLIES THREAD, the first two FIFOs, the third the thread that asks. The first line of a script is `begin MTU SYSCTL=VALUE;...;`, and the
  * reply to it names the settings that were not taken by their places; `end` is the last.
  *
  * A request is a line; the reply is a line `P TIME HEX` for each packet sent since, and then `R RESULT ACTED NOW ...`
@@ -273,9 +273,14 @@ static void await_request(void) {
   }
 }
 
+/* So that what is seen is the kernel's timing, not the wait for a processor. Without the right to it: then not. */
+static void hurry(pid_t thread, int priority) {
+  struct sched_param p = {.sched_priority = priority};
+  sched_setscheduler(thread, SCHED_RR, &p);
+}
+
 /* A script, in a process and a namespace that end with it. */
 static int script(void) {
-  struct sched_param fifo = {.sched_priority = 1};
   char *setting;
   strtok(line, " \n");
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -283,8 +288,7 @@ static int script(void) {
   put_file("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
   put_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
   device(atoi(strtok(NULL, " \n")));
-  /* So that what it sees is the kernel's timing, not the wait for a processor. */
-  sched_setscheduler(0, SCHED_FIFO, &fifo);
+  hurry(0, 2);
   acted = now();
   fprintf(out, "R 0 %.0f %.0f", acted, acted);
   for (int i = 0; (setting = strtok(NULL, ";\n")) != NULL; i++)
@@ -302,10 +306,11 @@ static int script(void) {
 
 int main(int argc, char **argv) {
   static char buffer[1 << 20];
-  if (argc < 3) return 2;
+  if (argc < 4) return 2;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if ((in_fd = open(argv[1], O_RDONLY)) < 0 || (in = fdopen(in_fd, "r")) == NULL) die(argv[1]);
   if ((out = fopen(argv[2], "w")) == NULL) die(argv[2]);
+  hurry(atoi(argv[3]), 1);
   setvbuf(out, buffer, _IOFBF, sizeof buffer);
   while (fgets(line, sizeof line, in) != NULL) {
     int status;

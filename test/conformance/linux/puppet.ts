@@ -1,6 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Sent } from "../harness-link.js";
@@ -43,7 +53,10 @@ export class Puppet {
 
   /** @param path of the pipes that {@link makePipes} made */
   constructor(program: string, path: string) {
-    this.child = spawn(program, [`${path}.in`, `${path}.out`], { stdio: ["ignore", "ignore", "inherit"] });
+    const [thread] = readlinkSync("/proc/thread-self").split("/").slice(-1);
+    this.child = spawn(program, [`${path}.in`, `${path}.out`, thread as string], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     this.requests = openSync(`${path}.in`, "w");
     this.replies = openSync(`${path}.out`, "r");
   }

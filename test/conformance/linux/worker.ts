@@ -1,5 +1,5 @@
-import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
+import type { Script } from "../harness.js";
 import { scripts } from "./collector.js";
 import { Puppet } from "./puppet.js";
 import { type LinuxOptions, type Outcome, playLinux, playVirtual } from "./run.js";
@@ -29,20 +29,28 @@ export async function durations(): Promise<number[]> {
   return seconds;
 }
 
-/** The thread runs before others: what it asks of the kernel is to be asked in time. Needs to be root. */
-function hurry(): void {
-  try {
-    setPriority(0, -10);
-  } catch {
-    // Then scripts may have to be tried again
-  }
+/** A script of everything that scripts do: what they need is loaded and compiled before times count. */
+async function warmUp(linux: LinuxOptions): Promise<void> {
+  const test = (t: Script): void => {
+    t.passive("win 65535 <mss 1460,sackOK,TS,nop,wscale 7>");
+    t.write(100);
+    t.play(`
+      > P. 1:101(100) ack 1
+      < P. 1:101(100) ack 101
+      > . 101:101(0) ack 101`);
+    t.read(100);
+    t.about("rtt", 100_000);
+    t.close();
+    t.play("> F. 101:101(0) ack 101");
+  };
+  for (let i = 0; i < 3; i++) await playLinux({ test, options: {} }, linux);
 }
 
 /** Says that it is ready, and answers the runner's tasks until it is told that there are no more. */
-export function serve(): void {
+export async function serve(): Promise<void> {
   const { program, pipes, limit } = workerData as WorkerData;
   const linux = program === "" ? null : { puppet: new Puppet(program, pipes), limit };
-  if (linux !== null) hurry();
+  if (linux !== null) await warmUp(linux);
   const answer = (outcome: Outcome, { index }: Task): void => parentPort?.postMessage({ ...outcome, index });
   parentPort?.on("message", (task: Task | null) => {
     if (task === null) {
