@@ -58,7 +58,10 @@ export function parseLine(text: string): Line {
   const m = LINE.exec(text.trim());
   if (m === null) throw new Error(`not a line of a script: ${text}`);
   const [, plus, time, tolerance, arrow, prefixes, flags, from, to, count, rest] = m;
-  const number = numberIn((rest as string).replace(/<.*>/, ""));
+  const words = (rest as string).replace(/<.*>/, "");
+  const odd = words.replace(/\b(ack|win|urg|ttl|tos|df|gso) -?\d+\b|\bbad-checksum\b/g, "").trim();
+  if (odd !== "") throw new Error(`not a line of a script, for its ${odd}: ${text}`);
+  const number = numberIn(words);
   const seq = from === undefined ? null : Number(from);
   const length = count === undefined ? null : Number(count);
   if (seq !== null && length !== null && seq + length !== Number(to))

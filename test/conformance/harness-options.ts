@@ -160,7 +160,7 @@ function padded(options: readonly Option[]): Option[] {
       sackOK: 0,
       sack: 4 * numbers.length,
       TS: 8,
-      FO: hex === "cookie" ? 2 : hex.length / 2,
+      FO: hex === "cookie" ? 8 : hex.length / 2,
     };
     return sum + 2 + body[name];
   }, 0);
