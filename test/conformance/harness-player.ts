@@ -52,6 +52,8 @@ export class Player {
   /** The last line's time as the script has it, and when it was; the same where time is virtual. */
   private lastTime: number;
   protected lastReal: number;
+  /** Seconds of virtual time that real time does without. */
+  private spared = 0;
   /** When something last happened that may have started a timer, in the script's time. */
   private lastEvent: number;
 
@@ -72,6 +74,11 @@ export class Player {
     return (this.subject.now() - this.start) / 1e6;
   }
 
+  /** Seconds that the script takes in real time. */
+  get duration(): number {
+    return this.now - this.spared;
+  }
+
   /** Plays lines in order: `<` sends at its time, `>` expects at exactly its time. */
   play(script: string): void {
     for (const line of parseScript(script)) {
@@ -83,10 +90,11 @@ export class Player {
 
   /**
    * Nothing is sent for `seconds`; the next line's time counts from their end.
-   * @param enough so many are enough in real time: for the end of a script
+   * @param real so many in real time: fewer at the end of a script, more where a timer may be late
    */
-  quiet(seconds: number, enough = seconds): void {
-    const at = this.lastTime + Math.round((this.subject.exact ? seconds : enough) * 1e6);
+  quiet(seconds: number, real = seconds): void {
+    if (this.subject.exact) this.spared += seconds - real;
+    const at = this.lastTime + Math.round((this.subject.exact ? seconds : real) * 1e6);
     this.runTo(at);
     this.nothingLeft(`for ${seconds} s nothing`, at);
     this.reached(at, this.realOf(at));

@@ -7,6 +7,7 @@ import { bundle, ROOT, scriptFiles } from "./bundle.mjs";
 import { runAll } from "./pool.mjs";
 import { report } from "./report.mjs";
 
+// Run with --single-threaded-gc: the threads that play scripts run before all others, and may not wait for helpers.
 const USAGE = `npm run conform -- [FILE...] [options]
 
 Plays the scripts of test/conformance, or of the files and folders named.

@@ -74,5 +74,5 @@ function skipped(message: string): Outcome {
 }
 
 function outcome(t: Script, verdict: Outcome["verdict"], message: string): Outcome {
-  return { verdict, message, seconds: t.now, recorded: t.trace.script() };
+  return { verdict, message, seconds: t.duration, recorded: t.trace.script() };
 }

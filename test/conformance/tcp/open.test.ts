@@ -218,7 +218,7 @@ describe("passive open", () => {
       0 < S 0:0(0) win 65535 <mss 1460>
       0 > S. 0:0(0) ack 1
       1 > S. 0:0(0) ack 1`);
-      t.quiet(2);
+      t.quiet(2, 3.5);
       expect(t.count("synRecords")).toBe(0);
     },
     { config: { "net.ipv4.tcp_synack_retries": 1 } },

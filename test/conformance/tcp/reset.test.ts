@@ -174,7 +174,7 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
       > F. 1:1(0) ack 1
       < R 1:1(0)`);
     expect([t.socket.state, t.error()]).toEqual(["CLOSED", "ECONNRESET"]);
-    t.quiet(10);
+    t.quiet(10, 3);
   });
 
   scripted("FIN-WAIT-2", (t) => {
@@ -211,7 +211,7 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
       < R 2:2(0)
       < [40001] R 2:2(0)`);
     expect([first.state, t.error(first), t.socket.state, t.error()]).toEqual(["CLOSED", "", "CLOSED", ""]);
-    t.quiet(100);
+    t.quiet(100, 3);
   });
 });
 
@@ -370,7 +370,7 @@ describe("resets of ours", () => {
     t.play("> F. 1:1(0) ack 2");
     t.socket.reset();
     t.drain();
-    t.quiet(10);
+    t.quiet(10, 3);
     expect(t.count("connections")).toBe(0);
   });
 
