@@ -25,7 +25,8 @@ import { TupleTable } from "./ports/tuple-table.js";
 import type { SocketEntry } from "./socket/entries.js";
 import { Sockets } from "./socket/sockets.js";
 import type { Socket, SocketType } from "./socket/types.js";
-import { TCP_SETTINGS, TcpSettings } from "./tcp/settings.js";
+import { TcpSettings } from "./tcp/settings.js";
+import { TCP_SETTINGS } from "./tcp/settings-table.js";
 import { Tcp } from "./tcp/tcp.js";
 import { UDP_SETTINGS } from "./udp/settings.js";
 import { Udp } from "./udp/udp.js";
@@ -210,10 +211,10 @@ export class Stack {
     return this.config.format(name);
   }
 
-  /** Every socket, connection and TIME-WAIT record, in no order. */
-  sockets(): readonly SocketEntry[] {
+  /** Every socket, connection and TIME-WAIT record, in no order. @param details with what `ss -i` shows of TCP */
+  sockets(details = false): readonly SocketEntry[] {
     this.enter();
-    return this.opened.entries();
+    return this.opened.entries(details);
   }
 
   /** Every counter, under nstat's names; links' own included. */

@@ -1,0 +1,215 @@
+import { ECONNRESET } from "../base/errors.js";
+import { seqGt, seqLt } from "../wire/seqnum.js";
+import { FIN, URG } from "../wire/tcp.js";
+import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
+import { flushSacks, sendOwedAck } from "./ack-timers.js";
+import { abort, enterTimeWait, setState } from "./close.js";
+import { type Connection, touch, wake } from "./connection.js";
+import {
+  CLOSE_WAIT,
+  CLOSING,
+  ESTABLISHED,
+  EVENT_READABLE,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  QUICK_ACKS,
+  SYN_RECEIVED,
+  URGENT_AWAITED,
+} from "./constants.js";
+import { ecnReceived } from "./ecn-in.js";
+import { pruneOutOfOrder, receiveData } from "./reassembly.js";
+import {
+  chargeOf,
+  chargeReceived,
+  dataArrived,
+  growBuffer,
+  growWindow,
+  measureRttByEcho,
+  measureSize,
+} from "./receive-buffer.js";
+import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
+import type { Segment } from "./segment.js";
+import { sendAck } from "./transmit.js";
+import { urgentText } from "./urgent.js";
+
+/** Sixth, URG, and seventh: the segment text, for which there is a window. */
+export function processText(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, seg.length);
+  if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
+  if (seg.length === 0) return;
+  // RFC 2883 §4: a duplicate is reported once; but oldBytes() has seen the front of this one
+  if (c.dsackEnd !== seg.seq || seg.seq !== c.rcvNxt) c.dsackDue = false;
+  const room = (c.rcvAdv - seg.seq) | 0;
+  if (seg.length > room) {
+    seg.length = room > 0 ? room : 0;
+    seg.flags &= ~FIN;
+  }
+  // Data behind the peer's FIN cannot be
+  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
+  if (seg.length === 0) {
+    c.ackNow = true;
+    touch(c);
+    return;
+  }
+  // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
+  if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
+    c.tcp.counters.TcpExtTCPAbortOnData++;
+    abort(c, ECONNRESET);
+    return;
+  }
+  ecnReceived(c, seg);
+  if (c.readShut) discardText(c, seg);
+  else if (seg.seq === c.rcvNxt) acceptNext(c, seg);
+  else acceptAhead(c, seg);
+}
+
+/**
+ * A segment that is not acceptable, before its ACK is sent. What it has of old data is reported (RFC 2883 §4.1), and
+ * since our ACKs seem to be lost or late, the next are not delayed.
+ */
+export function staleText(c: Connection, seg: Segment): void {
+  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0);
+  if (span === 0) return;
+  const end = (seg.seq + span) | 0;
+  if (seqLt(seg.seq, c.rcvNxt)) {
+    c.tcp.counters.TcpExtDelayedACKLost++;
+    dsackSet(c, seg.seq, seqGt(end, c.rcvNxt) ? c.rcvNxt : end);
+  } else if (seg.seq === c.rcvNxt && c.rcvAdv === c.rcvNxt) c.tcp.counters.TcpExtTCPZeroWindowDrop++;
+  enterQuickAck(c, QUICK_ACKS);
+}
+
+/** The front of a segment was received before (RFC 2883 §4.2.1); the rest of it is the next in order. */
+export function oldBytes(c: Connection, seq: number, end: number): void {
+  dsackSet(c, seq, end);
+}
+
+/** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
+function discardText(c: Connection, seg: Segment): void {
+  // What came out of order before reading was shut
+  if (c.oooCount > 0) pruneOutOfOrder(c);
+  if (seg.seq !== c.rcvNxt) {
+    sendAck(c);
+    return;
+  }
+  c.rcvNxt = (c.rcvNxt + seg.length) | 0;
+  c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
+  c.bytesReceived += seg.length;
+  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
+  touch(c);
+}
+
+/** Stores the next text in order. */
+function acceptNext(c: Connection, seg: Segment): void {
+  const holes = hasHoles(c);
+  let moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  if (moved < 0 && c.oooCount > 0) {
+    // What holds the memory may be what waits for this
+    pruneOutOfOrder(c);
+    c.tcp.counters.TcpExtOfoPruned++;
+    moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  }
+  if (moved < 0) {
+    c.tcp.counters.TcpExtTCPRcvQDrop++;
+    dropped(c, seg);
+    return;
+  }
+  c.keepProbes = 0;
+  c.bytesReceived += moved;
+  chargeReceived(c, chargeOf(seg.length + seg.optionsLength));
+  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
+  if (holes) {
+    const left = hasHoles(c);
+    sackAdvance(c, left);
+    // RFC 5681 §4.2: what fills the last hole is acknowledged at once
+    if (!left) c.ackNow = true;
+  }
+  touch(c);
+  wake(c, EVENT_READABLE);
+}
+
+/** Stores text that came out of order, and answers it. */
+function acceptAhead(c: Connection, seg: Segment): void {
+  const { counters } = c.tcp;
+  const { seq, length } = seg;
+  const end = (seq + length + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
+  if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
+  if (receiveData(c, seq, seg.payload, length) < 0) {
+    counters.TcpExtTCPOFODrop++;
+    dropped(c, seg);
+    return;
+  }
+  c.keepProbes = 0;
+  c.ackDue = true;
+  c.rcvOooPack += seg.segments;
+  counters.TcpExtTCPOFOQueue++;
+  measureSize(c, length, seg.segmentSize, seg.optionsLength, seg.flags);
+  sackAdd(c, seq, end);
+  const charge = chargeOf(length + seg.optionsLength);
+  // Without SACK a window that moved would make the duplicate ACK none (RFC 5681 §2)
+  if (c.sackOk) growWindow(c, length, charge);
+  chargeReceived(c, charge);
+  if (!c.orphan && !c.embryonic) growBuffer(c, c.rcvSpace);
+  // RFC 5681 §4.2: each is answered, not each batch of them
+  if (decideAck(c)) sendOwedAck(c);
+}
+
+/** There is no memory for it: the peer will send it again. */
+function dropped(c: Connection, seg: Segment): void {
+  seg.flags &= ~FIN;
+  c.ackNow = true;
+  touch(c);
+}
+
+/** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
+export function noteFin(c: Connection, seg: Segment): void {
+  if (c.rcvFin) {
+    // A FIN sent again: our ACK was lost
+    c.ackNow = true;
+    touch(c);
+    return;
+  }
+  c.rcvFin = true;
+  c.rcvFinSeq = (seg.seq + seg.length) | 0;
+  if (seg.length > 0 || c.rcvFinSeq === c.rcvNxt) return;
+  // Out of order, like data; what came with it has been answered
+  c.ackDue = true;
+  sackAdd(c, c.rcvFinSeq, (c.rcvFinSeq + 1) | 0);
+  if (decideAck(c)) sendOwedAck(c);
+}
+
+/** Eighth, second half: once everything before it has come, the FIN counts. */
+export function processFin(c: Connection): void {
+  if (!c.rcvFin || c.rcvFinSeq !== c.rcvNxt || c.index < 0) return;
+  switch (c.state) {
+    case SYN_RECEIVED:
+    case ESTABLISHED:
+      setState(c, CLOSE_WAIT);
+      // The application will close, too, and its FIN can bear the ACK (Linux)
+      enterPingpong(c);
+      break;
+    case FIN_WAIT_1:
+      // Our FIN is not acknowledged (that would have made it FIN-WAIT-2): both closed at once
+      setState(c, CLOSING);
+      takeFin(c);
+      // Not later: the ACK that ends CLOSING may be in this batch
+      sendAck(c);
+      return;
+    case FIN_WAIT_2:
+      takeFin(c);
+      sendAck(c);
+      enterTimeWait(c);
+      return;
+    default:
+      return;
+  }
+  takeFin(c);
+  touch(c);
+}
+
+function takeFin(c: Connection): void {
+  c.rcvNxt = (c.rcvNxt + 1) | 0;
+  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
+  c.ackDue = true;
+  sackReset(c);
+  wake(c, EVENT_READABLE);
+}
