@@ -40,36 +40,37 @@ export function orphanedMoves(v: View, moves: D.Moves): void {
 /** A TIME-WAIT record lives 60 s, to the tick. */
 export const TWO_MSL = 60_000_000;
 const TICK = 1000;
-/** No attempt, probe or retransmission is given up sooner than this after the peer was last heard. */
+/** Nothing is given up sooner than this. */
 const LEAST_PATIENCE = 200_000;
 
-/** @param patience shortest user timeout that the connection may have, in microseconds */
-export function timeMoves(v: View, life: Life, now: number, finTimeout: number, patience: number, moves: D.Moves): void {
+/** Whether something may end in a timeout: what is in flight or waits for a window, or an idle peer that is asked. */
+function mayTimeOut(v: View): boolean {
+  return v.orphan || v.keepalive || v.sndMax !== v.sndUna || v.sndQueued > 0 || v.finQueued;
+}
+
+/** @param finTimeout in microseconds */
+export function timeMoves(v: View, life: Life, now: number, finTimeout: number, moves: D.Moves): void {
   moves.none();
   if (v.kind === NOTHING) return;
-  const silent = now - life.heardAt;
+  const age = now - life.bornAt;
   if (v.kind === SYN_RECORD) {
-    if (silent >= 1_000_000) moves.add(D.RECEIVED_ABANDONED);
-    return;
-  }
-  if (v.kind !== CONNECTION) {
-    if (now - life.waitingSince >= TWO_MSL + 2 * TICK) moves.must(D.TIME_WAIT_OVER);
-    else if (now - life.waitingSince >= TWO_MSL - TICK) moves.add(D.TIME_WAIT_OVER);
-    return;
-  }
-  if (v.orphan || silent >= Math.min(patience, LEAST_PATIENCE)) moves.add(D.TIMEOUT[v.state] as number);
-  if (v.state === FIN_WAIT_2 && v.orphan) {
-    moves.none();
+    if (age >= 1_000_000) moves.add(D.RECEIVED_ABANDONED);
+  } else if (v.kind !== CONNECTION) {
+    const waited = now - life.waitingSince;
+    if (waited >= TWO_MSL + 2 * TICK) moves.must(D.TIME_WAIT_OVER);
+    else if (waited >= TWO_MSL - TICK) moves.add(D.TIME_WAIT_OVER);
+  } else if (v.state === FIN_WAIT_2 && v.orphan) {
     const wait = v.linger2 > 0 ? v.linger2 * 1_000_000 : finTimeout;
-    const sinceItWas = now - life.changedAt;
-    if (sinceItWas >= wait + 2 * TICK && !v.keepalive) moves.must(D.FIN_WAIT_2_ORPHAN);
-    else if (sinceItWas >= wait - TICK || v.keepalive) moves.add(D.FIN_WAIT_2_ORPHAN);
-  }
+    const waited = now - life.changedAt;
+    if (waited >= wait + 2 * TICK && !v.keepalive) moves.must(D.FIN_WAIT_2_ORPHAN);
+    else if (waited >= wait - TICK || v.keepalive) moves.add(D.FIN_WAIT_2_ORPHAN);
+  } else if (mayTimeOut(v) && age >= LEAST_PATIENCE) moves.add(D.TIMEOUT[v.state] as number);
 }
 
 export function icmpMoves(v: View, moves: D.Moves): void {
   moves.none();
-  if (v.kind === CONNECTION && (v.state === SYN_SENT || v.state === SYN_RECEIVED)) moves.add(D.ICMP_ERROR[v.state] as number);
+  if (v.kind === CONNECTION && (v.state === SYN_SENT || v.state === SYN_RECEIVED))
+    moves.add(D.ICMP_ERROR[v.state] as number);
 }
 
 export function stateTakesData(v: View): boolean {

@@ -41,16 +41,7 @@ function edges(from: readonly number[], to: number, on: string, source: string):
 }
 
 const FIGURE = "figure 5";
-const ACTIVE = [
-  SYN_SENT,
-  SYN_RECEIVED,
-  ESTABLISHED,
-  FIN_WAIT_1,
-  FIN_WAIT_2,
-  CLOSE_WAIT,
-  CLOSING,
-  LAST_ACK,
-] as const;
+const ACTIVE = [SYN_SENT, SYN_RECEIVED, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK] as const;
 const SYNCHRONIZED = [ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, CLOSE_WAIT, CLOSING, LAST_ACK] as const;
 
 export const PASSIVE_OPEN = edge(CLOSED, LISTEN, "passive OPEN", FIGURE);
@@ -100,7 +91,13 @@ export const TIME_WAIT_SYN = edge(TIME_WAIT, SYN_RECEIVED, "rcv SYN above", "§3
 export const TIME_WAIT_REFUSED = edge(TIME_WAIT, LISTEN, "rcv SYN above, no room", "§3.6.1, as Linux", true);
 /** tcp_max_tw_buckets: without TIME-WAIT. */
 export const CLOSING_SHORT = edge(CLOSING, CLOSED, "rcv ACK of FIN, no record", "tcp_max_tw_buckets", true);
-export const FIN_WAIT_1_SHORT = edge(FIN_WAIT_1, CLOSED, "rcv FIN with ACK of FIN, no record", "tcp_max_tw_buckets", true);
+export const FIN_WAIT_1_SHORT = edge(
+  FIN_WAIT_1,
+  CLOSED,
+  "rcv FIN with ACK of FIN, no record",
+  "tcp_max_tw_buckets",
+  true,
+);
 export const FIN_WAIT_2_SHORT = edge(FIN_WAIT_2, CLOSED, "rcv FIN, no record", "tcp_max_tw_buckets", true);
 
 export function edgeName(id: number): string {

@@ -1,4 +1,4 @@
-import { TcpSocket } from "../../src/socket/tcp-socket.js";
+import type { TcpSocket } from "../../src/socket/tcp-socket.js";
 import type { Socket } from "../../src/socket/types.js";
 import type { Stack } from "../../src/stack.js";
 import type { Connection } from "../../src/tcp/connection.js";
@@ -48,6 +48,8 @@ export class View {
   rcvFinSeq = 0;
   oooCount = 0;
   orphan = false;
+  /** It waits to be accepted. */
+  embryonic = false;
   readShut = false;
   keepalive = false;
   linger2 = 0;
@@ -101,6 +103,7 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
   view.orphan = c.orphan;
+  view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
   view.linger2 = c.linger2;
@@ -153,6 +156,11 @@ export function liveConnection(socket: Socket): object | null {
   return connection.index >= 0 ? connection : null;
 }
 
+/** The same whether it is alive or not. */
+export function connectionOf(socket: Socket): object {
+  return (socket as TcpSocket).connection;
+}
+
 /** Bytes that a socket's connection, alive or over, still holds for reading. */
 export function unread(socket: Socket): number {
   return (socket as TcpSocket).connection.rcvQueued;
@@ -194,7 +202,8 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
     if (listener === null) continue;
     half += listener.synCount;
     for (const c of listener.queue) if (c.index < 0) chunks += chunksOf(c);
-    if (listener.queue.length > listener.backlog + 1) return `${listener.queue.length} wait in a queue of ${listener.backlog}`;
+    if (listener.queue.length > listener.backlog + 1)
+      return `${listener.queue.length} wait in a queue of ${listener.backlog}`;
   }
   if (chunks !== stack.pool.inUse) return `${stack.pool.inUse} chunks are in use, buffers hold ${chunks}`;
   if (tcp.counters.TcpCurrEstab !== established) return `TcpCurrEstab ${tcp.counters.TcpCurrEstab}, not ${established}`;
@@ -207,10 +216,6 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
 
 function chunksOf(c: Connection): number {
   return (c.snd === null ? 0 : c.snd.chunks) + (c.rcv === null ? 0 : c.rcv.chunks);
-}
-
-export function isTcpSocket(socket: Socket): socket is TcpSocket {
-  return socket instanceof TcpSocket;
 }
 
 /** What must be the same when everything is over as it was before anything began. */

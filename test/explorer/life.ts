@@ -32,6 +32,8 @@ export class Life {
   read = 0;
   /** Offsets of data that was sent and may have been taken: pairs [start, end), sorted. */
   readonly ranges: number[] = [];
+  /** Where FINs were sent, likewise. */
+  readonly fins: number[] = [];
   /** Where the peer stands: its next new byte, and its FIN. */
   peerNxt = 0;
   peerFin = false;
@@ -43,7 +45,7 @@ export class Life {
   /** The link was full at some time: what is on the wire is not all that the stack believes it sent. */
   doubted = false;
   // Instants, in microseconds
-  heardAt = 0;
+  readonly bornAt: number;
   changedAt = 0;
   /** TIME-WAIT began, or began anew. */
   waitingSince = 0;
@@ -53,7 +55,7 @@ export class Life {
     this.passive = passive;
     this.outSalt = salts & 0xffff;
     this.inSalt = salts >>> 16;
-    this.heardAt = now;
+    this.bornAt = now;
     this.changedAt = now;
   }
 
@@ -78,6 +80,7 @@ export class Life {
     this.peerNxt = (isn + 1) | 0;
     this.peerFin = false;
     this.ranges.length = 0;
+    this.fins.length = 0;
   }
 
   /** The peer has sent [start, end), offsets in its stream, where it may be taken. */
@@ -111,6 +114,8 @@ export class Tuple {
   readonly localPort: number;
   readonly peerPort: number;
   life: Life | null = null;
+  /** The life that begins if the SYN just sent is taken. */
+  next: Life | null = null;
   /** What the stack held for it after the last step, and what it holds after this one. */
   before = new View();
   after = new View();

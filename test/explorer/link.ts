@@ -18,7 +18,11 @@ export class WalkLink implements Link {
   private readonly frame = Buffer.alloc(66_000);
   private readonly sent: (frame: Buffer, length: number, gso: number, complete: boolean) => void;
 
-  constructor(mtu: number, offload: boolean, sent: (frame: Buffer, length: number, gso: number, complete: boolean) => void) {
+  constructor(
+    mtu: number,
+    offload: boolean,
+    sent: (frame: Buffer, length: number, gso: number, complete: boolean) => void,
+  ) {
     this.mtu = mtu;
     this.features = offload ? LINK_CSUM | LINK_TSO4 : 0;
     this.sent = sent;

@@ -91,7 +91,14 @@ export function build(s: Segment): number {
 }
 
 /** Writes an ICMP error about a segment of the stack's. Returns its length. */
-export function buildIcmp(type: number, code: number, mtu: number, localPort: number, peerPort: number, seq: number): number {
+export function buildIcmp(
+  type: number,
+  code: number,
+  mtu: number,
+  localPort: number,
+  peerPort: number,
+  seq: number,
+): number {
   out.fill(0, 20, 56);
   view.setUint8(20, type);
   view.setUint8(21, code);
