@@ -3,6 +3,7 @@ import type { OptionName, Socket } from "../../src/socket/types.js";
 import { abortMoves, closeMoves, shutdownMoves } from "./calls-model.js";
 import * as D from "./diagram.js";
 import { CONNECTION, connectionOf, liveConnection, NOTHING, unread } from "./inspect.js";
+import { KNOWN } from "./known.js";
 import { Life } from "./life.js";
 import { matches, PATTERN, place } from "./wire.js";
 import { type Held, LISTEN_PORT, type World } from "./world.js";
@@ -134,6 +135,7 @@ function connect(w: World): void {
   if (known < lives.length && lives[known] !== NOTHING) w.fail("connect took a tuple that was in use", tuple);
   const life = new Life(false, dice.int32(), w.clock.now());
   life.doubted = w.link.room >= 0;
+  life.mixed = w.link.behind;
   tuple.life = life;
   tuple.next = null;
   held.tuple = tuple;
@@ -154,10 +156,10 @@ function accept(w: World, held: Held): void {
 
 function listenerCall(w: World, held: Held): void {
   const { dice, terms } = w;
-  if (dice.chance(60)) setOption(w, held);
-  else if (dice.chance(60)) {
-    attempt(w, "listen again", () => held.socket.listen(terms.backlog));
-  } else if (dice.chance(40)) {
+  const kind = dice.weighted([60, 24, 16]);
+  if (kind === 0) setOption(w, held);
+  else if (kind === 1) attempt(w, "listen again", () => held.socket.listen(terms.backlog));
+  else {
     if (w.trace !== null) w.note("close of the listener");
     w.listenerClosed = true;
     drop(w, held);
@@ -242,6 +244,7 @@ function read(w: World, held: Held, size: number, peek: boolean): void {
   const waiting = unread(held.socket);
   const n = peek ? held.socket.peek(target, 0, size) : held.socket.read(target, 0, size);
   if (w.trace !== null) w.note(`${peek ? "peek" : "read"}(${size}) ${name(held)} = ${n}`);
+  if (size === 0 && n < 0 && KNOWN.readOfNothingTakesTheError) return;
   if (n > 0 || waiting > 0) {
     const { life } = held;
     if (n !== Math.min(waiting, size)) w.fail(`read(${size}) of ${waiting} gave ${n}`);
@@ -256,6 +259,7 @@ function skip(w: World, held: Held, size: number): void {
   const waiting = unread(held.socket);
   const n = held.socket.skip(size);
   if (w.trace !== null) w.note(`skip(${size}) ${name(held)} = ${n}`);
+  if (size === 0 && n < 0 && KNOWN.readOfNothingTakesTheError) return;
   if (waiting > 0 && n !== Math.min(waiting, size)) w.fail(`skip(${size}) of ${waiting} gave ${n}`);
   if (n > 0 && held.life !== null) held.life.read += n;
   else if (n === 0 && waiting === 0) checkEnd(w, held);

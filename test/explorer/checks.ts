@@ -3,6 +3,7 @@ import { ACK, FIN, PSH } from "../../src/wire/tcp.js";
 import { orphanedMoves, timeMoves } from "./calls-model.js";
 import { Moves } from "./diagram.js";
 import { audit, CONNECTION, look, NOTHING, negativeCounter, SYN_RECORD, type View } from "./inspect.js";
+import { KNOWN } from "./known.js";
 import type { Life, Tuple } from "./life.js";
 import { acceptable, ackAcceptable, YES } from "./model.js";
 import { OURS, PEER } from "./wire.js";
@@ -66,11 +67,28 @@ function checkTransition(w: World, tuple: Tuple, kind: number): void {
   if (path === null) w.fail(`it went to ${STATE_NAMES[after.state]}, but may: ${moves}`, tuple);
   for (const edge of path) w.covered(edge);
   if (w.trace !== null) w.note(`  ${STATE_NAMES[before.state]} -> ${STATE_NAMES[after.state]}`);
+  adopt(w, tuple, after);
   const { life } = tuple;
   if (life === null) w.fail("a connection that nobody opened", tuple);
   life.changedAt = w.clock.now();
   if (after.state === TIME_WAIT) life.waitingSince = w.clock.now();
   if (after.kind === CONNECTION && after.object !== null) w.lives.set(after.object, life);
+}
+
+/** A SYN was taken whose SYN-ACK waits in a full link. */
+function adopt(w: World, tuple: Tuple, v: View): void {
+  const { next } = tuple;
+  tuple.next = null;
+  if (next === null || v.kind !== SYN_RECORD) return;
+  if (w.link.room < 0) w.fail("a SYN is taken and not answered", tuple);
+  tuple.life = next;
+  next.doubted = true;
+  if (next.mixed) return;
+  next.mixed = w.link.behind;
+  next.issSeen = true;
+  next.iss = v.iss;
+  next.wireMax = (v.iss + 1) | 0;
+  next.rightEdge = (next.rightEdge + v.iss) | 0;
 }
 
 function checkTuple(w: World, tuple: Tuple, kind: number): void {
@@ -122,7 +140,8 @@ function checkReceive(w: World, tuple: Tuple, v: View, life: Life): void {
 }
 
 function checkTimers(w: World, tuple: Tuple, v: View): void {
-  if (v.sndMax !== v.sndUna && !v.pursued && !v.blocked) w.fail("something is in flight and no timer runs", tuple);
+  if (v.sndMax !== v.sndUna && !v.pursued && !v.blocked && !(v.corked && KNOWN.corkHoldsRetransmission))
+    w.fail("something is in flight and no timer runs", tuple);
   const waits = v.sndQueued > 0 || (v.finQueued && !v.finSent && v.sndUna !== v.iss);
   if (waits && !v.pursued && !v.blocked && !v.corked) w.fail("something waits to be sent and no timer runs", tuple);
   if (v.ackOwed && !v.delackRuns && w.link.room < 0 && !w.link.behind)

@@ -44,6 +44,8 @@ export class Life {
   edge = 0;
   /** The link was full at some time: what is on the wire is not all that the stack believes it sent. */
   doubted = false;
+  /** It began while packets of the connection before it waited in the link: what is on the wire may be either's. */
+  mixed = false;
   // Instants, in microseconds
   readonly bornAt: number;
   changedAt = 0;

@@ -11,6 +11,7 @@ import {
 import { ACK, FIN, RST, SYN } from "../../src/wire/tcp.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, type View } from "./inspect.js";
+import { KNOWN } from "./known.js";
 import type { Life } from "./life.js";
 import type { Segment } from "./wire.js";
 
@@ -155,17 +156,20 @@ function synchronized(v: View, s: Segment, life: Life, around: Surroundings, mov
   if (v.state === SYN_RECEIVED && (s.flags & (SYN | ACK | RST)) === (SYN | ACK) && s.seq === v.irs) {
     if (((s.ack - v.sndUna) | 0) <= 0 || ((s.ack - v.sndMax) | 0) > 0) return;
     opened(v, moves);
-    if ((s.flags & FIN) !== 0 || s.length > 0) finMoves(v, s, around, moves, v.state, true);
+    if ((s.flags & FIN) !== 0 || s.length > 0) finMoves(v, s, life, around, moves, true);
     return;
   }
   const taken = acceptable(v, s, life);
   if (taken === NO) return;
+  const old = ((s.seq - v.rcvNxt) | 0) < 0;
   if ((s.flags & RST) !== 0) {
-    if (s.seq !== v.rcvNxt) return;
-    moves.must(D.RST[v.state] as number);
+    // RFC 5961 §3.2: only the exact number
+    if (s.seq === v.rcvNxt) moves.must(D.RST[v.state] as number);
+    else if (old && KNOWN.oldRstIsTrimmed) moves.add(D.RST[v.state] as number);
+    else return;
   } else if ((s.flags & SYN) !== 0) {
-    // RFC 5961 §4.2: a challenge. One whose SYN was received before may be trimmed instead.
-    if (((s.seq - v.rcvNxt) | 0) >= 0) return;
+    // RFC 5961 §4.2: a challenge, whatever its number
+    if (!old || !KNOWN.oldSynIsTrimmed) return;
     text(v, s, life, around, moves);
     moves.stay = true;
   } else text(v, s, life, around, moves);
@@ -192,7 +196,7 @@ function text(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Mo
   else if (finAcked && v.state === FIN_WAIT_1) finWait(v, moves);
   else if (v.state !== SYN_RECEIVED) moves.stay = true;
   dataAfterClose(v, s, moves, finAcked);
-  finMoves(v, s, around, moves, v.state, finAcked);
+  finMoves(v, s, life, around, moves, finAcked);
   if (ok === EITHER || worse(acceptable(v, s, life), ok) === EITHER) moves.stay = true;
 }
 
@@ -204,32 +208,44 @@ function finWait(v: View, moves: D.Moves): void {
 
 /** RFC 9293 §3.6.1: data that nobody can read any more is a reason to reset. */
 function dataAfterClose(v: View, s: Segment, moves: D.Moves, finAcked: boolean): void {
-  if (v.state !== FIN_WAIT_1 && v.state !== FIN_WAIT_2) return;
-  const fresh = (s.seq + s.length - v.rcvNxt) | 0;
+  const closing = v.state === SYN_RECEIVED && v.finQueued;
+  if (v.state !== FIN_WAIT_1 && v.state !== FIN_WAIT_2 && !closing) return;
+  const seq = textSeq(s);
+  const fresh = (seq + s.length - v.rcvNxt) | 0;
   if (s.length === 0 || fresh <= 0 || !(v.orphan || v.readShut)) return;
-  const whole = ((s.seq - v.rcvNxt) | 0) < v.window && fresh <= v.window && !v.rcvFin;
+  const whole = ((seq - v.rcvNxt) | 0) < v.window && fresh <= v.window && !v.rcvFin;
   const uncertain = moves.stay && moves.count > 0;
   if (whole && !uncertain) {
     moves.count = 0;
     moves.stay = false;
   }
-  if (v.state === FIN_WAIT_2) moves.add(D.LATE_DATA[FIN_WAIT_2] as number);
+  if (closing) moves.add(D.RECEIVED_CLOSE, D.LATE_DATA[FIN_WAIT_1] as number);
+  else if (v.state === FIN_WAIT_2) moves.add(D.LATE_DATA[FIN_WAIT_2] as number);
   else if (finAcked) {
     moves.add(D.FIN_WAIT_1_ACK, D.LATE_DATA[FIN_WAIT_2] as number);
     moves.add(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
   } else moves.add(D.LATE_DATA[FIN_WAIT_1] as number);
 }
 
+/** Where the text begins: behind the SYN. */
+function textSeq(s: Segment): number {
+  return (s.seq + ((s.flags & SYN) !== 0 ? 1 : 0)) | 0;
+}
+
 /** How sure it is that this segment brings RCV.NXT to the peer's FIN. */
-function finReached(v: View, s: Segment, tight: boolean): number {
-  const offset = (s.seq - v.rcvNxt) | 0;
+function finReached(v: View, s: Segment, life: Life, tight: boolean): number {
+  const seq = textSeq(s);
+  const offset = (seq - v.rcvNxt) | 0;
   if (offset > 0) return NO;
-  const end = (s.seq + s.length) | 0;
+  const end = (seq + s.length) | 0;
   const fits = ((end - v.rcvAdv) | 0) < 0 || (s.length === 0 && end === v.rcvNxt);
   const whole = fits && !(tight && s.length > 0);
   if ((s.flags & FIN) !== 0) {
     if (((end - v.rcvNxt) | 0) < 0) return NO;
     if (v.rcvFin && v.rcvFinSeq !== end) return EITHER;
+    const { ranges } = life;
+    const beyond = v.oooCount > 0 && (ranges[ranges.length - 1] as number) > ((end - v.irs - 1) | 0);
+    if (beyond && KNOWN.finIsPassedOver) return EITHER;
     return whole ? YES : EITHER;
   }
   if (!v.rcvFin || ((end - v.rcvNxt) | 0) <= 0) return NO;
@@ -238,9 +254,10 @@ function finReached(v: View, s: Segment, tight: boolean): number {
 }
 
 /** Eighth: what the FIN makes of the state that the ACK has led to. */
-function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, state: number, finAcked: boolean): void {
+function finMoves(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
+  const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, around.tight || (v.state === SYN_RECEIVED && (s.flags & SYN) !== 0));
+  const reached = finReached(v, s, life, around.tight || (v.state === SYN_RECEIVED && (s.flags & SYN) !== 0));
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;

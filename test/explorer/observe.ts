@@ -31,17 +31,12 @@ export function readSegment(w: World, b: Buffer, length: number, gso: number, co
   }
   const { life } = tuple;
   if (life === null) w.fail("a segment for a connection that never was", tuple);
-  if (life.doubted && life.issSeen && strange(life, seq)) return;
+  if (life.mixed) return;
   if ((flags & SYN) !== 0) readSyn(w, tuple, life, b, flags, seq, payload);
   else readOther(w, tuple, life, b, flags, seq, payload, header);
   if (payload > 0 && !matches(b, header, payload, life.outSalt, (seq - life.iss - ((flags & SYN) !== 0 ? 0 : 1)) | 0))
     w.fail(`${payload} bytes at ${(seq - life.iss) | 0} are not what was written`, tuple);
   if ((flags & ACK) !== 0) readAck(w, tuple, life, ack, window, (flags & SYN) !== 0);
-}
-
-/** It may be of an earlier connection, and have waited in a full link. */
-function strange(life: Life, seq: number): boolean {
-  return ((seq - life.iss) | 0) < -1 || ((seq - life.wireMax) | 0) > 100_000_000;
 }
 
 function readSyn(w: World, tuple: Tuple, life: Life, b: Buffer, flags: number, seq: number, payload: number): void {

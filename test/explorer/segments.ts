@@ -65,6 +65,7 @@ function noteSyn(w: World, tuple: Tuple, v: View, s: Segment): void {
     // Beyond our initial number, which is not known yet
     life.rightEdge = 1 + s.window;
     life.doubted = w.link.room >= 0;
+    life.mixed = w.link.behind;
     tuple.next = life;
   } else if (v.kind === CONNECTION && v.state === SYN_SENT && tuple.life !== null) {
     tuple.life.takeIsn(s.seq);

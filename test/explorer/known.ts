@@ -1,0 +1,16 @@
+/**
+ * Violations that the walks would stop at again and again, each a mistake in src that is known and waits to be mended.
+ * Empty this list: what stands here is not explored behind.
+ */
+export const KNOWN = {
+  /** read(0), peek(0), skip(0) with data waiting give, and take, the pending error. */
+  readOfNothingTakesTheError: true,
+  /** A SYN that was received before is trimmed off, and the rest of its segment is processed (RFC 5961 §4.2: a challenge). */
+  oldSynIsTrimmed: true,
+  /** A RST with text whose front is old counts as exact once that is trimmed off (RFC 5961 §3.2). */
+  oldRstIsTrimmed: true,
+  /** What was sent before TCP_CORK was set waits for the cork's timer when it times out. */
+  corkHoldsRetransmission: true,
+  /** A FIN before the end of what was received out of order is passed over, and the end of the stream never comes. */
+  finIsPassedOver: true,
+} as const;
