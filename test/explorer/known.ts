@@ -13,4 +13,6 @@ export const KNOWN = {
   corkHoldsRetransmission: true,
   /** A FIN before the end of what was received out of order is passed over, and the end of the stream never comes. */
   finIsPassedOver: true,
+  /** A SYN-ACK sent again in a simultaneous open moves RCV.NXT + RCV.WND back to what 16 bits can say. */
+  synAckTakesWindowBack: true,
 } as const;

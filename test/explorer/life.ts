@@ -46,6 +46,8 @@ export class Life {
   doubted = false;
   /** It began while packets of the connection before it waited in the link: what is on the wire may be either's. */
   mixed = false;
+  /** A SYN-ACK sent again has offered less than was offered before. */
+  shrunk = false;
   // Instants, in microseconds
   readonly bornAt: number;
   changedAt = 0;

@@ -156,7 +156,11 @@ function synchronized(v: View, s: Segment, life: Life, around: Surroundings, mov
   if (v.state === SYN_RECEIVED && (s.flags & (SYN | ACK | RST)) === (SYN | ACK) && s.seq === v.irs) {
     if (((s.ack - v.sndUna) | 0) <= 0 || ((s.ack - v.sndMax) | 0) > 0) return;
     opened(v, moves);
+    // The text behind such a SYN may be left to be sent again
+    const path = moves.to(v.finQueued ? FIN_WAIT_1 : ESTABLISHED) as number[];
+    const opening = path[0] as number;
     if ((s.flags & FIN) !== 0 || s.length > 0) finMoves(v, s, life, around, moves, true);
+    moves.add(opening);
     return;
   }
   const taken = acceptable(v, s, life);

@@ -1,5 +1,4 @@
 import { ACK, FIN, RST, SYN } from "../../src/wire/tcp.js";
-import { NOTHING } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
 import { findOption, malformed, matches } from "./wire.js";
 import type { World } from "./world.js";
@@ -45,7 +44,7 @@ function readSyn(w: World, tuple: Tuple, life: Life, b: Buffer, flags: number, s
     life.issSeen = true;
     life.iss = seq;
     life.wireMax = (seq + 1 + payload) | 0;
-    if (life.edgeKnown) life.rightEdge = (life.rightEdge + seq) | 0;
+    if (life.passive) life.rightEdge = (life.rightEdge + seq) | 0;
   }
   if (((seq + 1 + payload - life.wireMax) | 0) > 0) life.wireMax = (seq + 1 + payload) | 0;
   if ((flags & FIN) !== 0) w.fail("a SYN with a FIN", tuple);
@@ -96,12 +95,13 @@ function readAck(w: World, tuple: Tuple, life: Life, ack: number, field: number,
   const shift = syn ? 0 : life.shift;
   const edge = (ack + (field << shift)) | 0;
   // RFC 9293 §3.8.6.2.2: never back, but by less than a unit of the scale (RFC 7323 §2.4). TIME-WAIT's is all that is left.
-  if (life.ackSeen && !life.doubted && ((edge - life.edge) | 0) <= -(1 << shift))
+  // The window of a SYN is never scaled: it cannot say more.
+  if (life.ackSeen && !life.doubted && !syn && ((edge - life.edge) | 0) <= -(1 << shift))
     w.fail(`the offered right edge moves back by ${(life.edge - edge) | 0}`, tuple);
+  if (syn && life.ackSeen && ((edge - life.edge) | 0) < 0) life.shrunk = true;
   if (!life.ackSeen || ((edge - life.edge) | 0) > 0) life.edge = edge;
   life.ackSeen = true;
   life.ack = ack;
-  if (tuple.before.kind === NOTHING) return;
 }
 
 const LETTERS = ["F", "S", "R", "P", ".", "U", "E", "W"];
