@@ -5,9 +5,11 @@ import type { Connection } from "../../src/tcp/connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
+  CLOSING,
   ESTABLISHED,
   KIND_CONNECTION,
   KIND_SYN,
+  LAST_ACK,
   SYN_RECEIVED,
   TIME_WAIT,
   TIMER_CORK,
@@ -69,7 +71,7 @@ export class View {
 
   /** The peer's FIN has been reached. */
   get finTaken(): boolean {
-    return this.rcvFin && this.rcvNxt === ((this.rcvFinSeq + 1) | 0);
+    return this.state === CLOSE_WAIT || this.state === CLOSING || this.state === LAST_ACK;
   }
 
   clear(): void {
