@@ -13,6 +13,8 @@ export const KNOWN = {
   corkHoldsRetransmission: true,
   /** A FIN before the end of what was received out of order is passed over, and the end of the stream never comes. */
   finIsPassedOver: true,
-  /** A SYN-ACK sent again in a simultaneous open moves RCV.NXT + RCV.WND back to what 16 bits can say. */
+  /** A SYN-ACK sent again in a simultaneous open moves RCV.NXT + RCV.WND back: to what 16 bits can say, or to a new SO_RCVBUF. */
   synAckTakesWindowBack: true,
+  /** An ACK that moves SND.UNA but is older than SND.WL1 leaves SND.WND as it is, so that the right edge moves (Linux takes its window). */
+  windowSlidesWithOldAck: true,
 } as const;

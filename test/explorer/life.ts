@@ -18,6 +18,9 @@ export class Life {
   // What the peer allowed
   edgeKnown = false;
   rightEdge = 0;
+  /** SEG.SEQ of the newest segment that was acceptable; an older one has moved SND.UNA since. */
+  newest = 0;
+  slid = false;
   peerScale = -1;
   ourScale = -1;
   ourTimestamps = false;
@@ -81,6 +84,7 @@ export class Life {
   takeIsn(isn: number): void {
     this.isnKnown = true;
     this.isn = isn;
+    this.newest = isn;
     this.peerNxt = (isn + 1) | 0;
     this.peerFin = false;
     this.ranges.length = 0;

@@ -244,12 +244,12 @@ function finReached(v: View, s: Segment, life: Life, tight: boolean): number {
   const end = (seq + s.length) | 0;
   const fits = ((end - v.rcvAdv) | 0) < 0 || (s.length === 0 && end === v.rcvNxt);
   const whole = fits && !(tight && s.length > 0);
+  const { ranges } = life;
+  const beyond = v.oooCount > 0 && (ranges[ranges.length - 1] as number) > ((end - v.irs - 1) | 0);
+  if (beyond && KNOWN.finIsPassedOver && (v.rcvFin || (s.flags & FIN) !== 0)) return EITHER;
   if ((s.flags & FIN) !== 0) {
     if (((end - v.rcvNxt) | 0) < 0) return NO;
     if (v.rcvFin && v.rcvFinSeq !== end) return EITHER;
-    const { ranges } = life;
-    const beyond = v.oooCount > 0 && (ranges[ranges.length - 1] as number) > ((end - v.irs - 1) | 0);
-    if (beyond && KNOWN.finIsPassedOver) return EITHER;
     return whole ? YES : EITHER;
   }
   if (!v.rcvFin || ((end - v.rcvNxt) | 0) <= 0) return NO;

@@ -77,7 +77,8 @@ function readOther(
   if (((seq - life.iss) | 0) < 0) w.fail(`a segment before the SYN: ${(seq - life.iss) | 0}`, tuple);
   if (end !== seq) {
     // RFC 9293 §3.8.6: never past the largest right edge offered, but for a FIN or a probe
-    if (((end - life.rightEdge) | 0) > 1) w.fail(`sent ${(end - life.rightEdge) | 0} past the right edge`, tuple);
+    if (((end - life.rightEdge) | 0) > 1 && !life.slid)
+      w.fail(`sent ${(end - life.rightEdge) | 0} past the right edge`, tuple);
     if (((end - life.wireMax) | 0) > 0) {
       if (((seq - life.wireMax) | 0) > 0 && !life.doubted) w.fail("a gap in what is sent", tuple);
       life.wireMax = end;
@@ -96,7 +97,7 @@ function readAck(w: World, tuple: Tuple, life: Life, ack: number, field: number,
   const edge = (ack + (field << shift)) | 0;
   // RFC 9293 §3.8.6.2.2: never back, but by less than a unit of the scale (RFC 7323 §2.4). TIME-WAIT's is all that is left.
   // The window of a SYN is never scaled: it cannot say more.
-  if (life.ackSeen && !life.doubted && !syn && ((edge - life.edge) | 0) <= -(1 << shift))
+  if (life.ackSeen && !life.doubted && !syn && !life.shrunk && ((edge - life.edge) | 0) <= -(1 << shift))
     w.fail(`the offered right edge moves back by ${(life.edge - edge) | 0}`, tuple);
   if (syn && life.ackSeen && ((edge - life.edge) | 0) < 0) life.shrunk = true;
   if (!life.ackSeen || ((edge - life.edge) | 0) > 0) life.edge = edge;

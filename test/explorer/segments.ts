@@ -2,6 +2,7 @@ import { SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
+import { KNOWN } from "./known.js";
 import { Life, type Tuple } from "./life.js";
 import { acceptable, NO, segmentMoves, YES } from "./model.js";
 import { flagText } from "./observe.js";
@@ -95,6 +96,10 @@ function noteText(life: Life, v: View, s: Segment): void {
     const una = inRecord ? max : v.sndUna;
     if (((s.ack - una) | 0) >= 0 && ((s.ack - max) | 0) <= 0)
       offer(life, s.ack, (s.flags & SYN) !== 0 ? s.window : s.window << life.scale);
+    if (KNOWN.windowSlidesWithOldAck) {
+      if (((s.ack - una) | 0) > 0 && ((s.seq - life.newest) | 0) < 0) life.slid = true;
+      if (((s.seq - life.newest) | 0) > 0) life.newest = s.seq;
+    }
   }
   if (v.state !== SYN_SENT) noteData(life, s);
 }
