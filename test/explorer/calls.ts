@@ -25,6 +25,8 @@ const OPTIONS: readonly Option[] = [
   ["TCP_QUICKACK", [0, 1]],
   ["SO_LINGER", [-1, -1, 0, 5]],
   ["SO_KEEPALIVE", [0, 1, 1]],
+  ["SO_KEEPALIVE", [1]],
+  ["SO_KEEPALIVE", [1]],
   ["TCP_KEEPIDLE", [1, 2, 10]],
   ["TCP_KEEPINTVL", [1, 3]],
   ["TCP_KEEPCNT", [1, 2]],
@@ -184,6 +186,10 @@ function endingCall(w: World, held: Held): void {
   if (kind === 2 && held.life !== null) {
     attempt(w, `shutdown read ${name(held)}`, () => socket.shutdown("read"));
     if (v !== null) held.life.readShut = true;
+    return;
+  }
+  if (kind === 1 && unread(socket) > 0 && dice.chance(60)) {
+    skip(w, held, unread(socket));
     return;
   }
   const abrupt = kind === 3 || socket.getOption("SO_LINGER") === 0;

@@ -1,4 +1,12 @@
-import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, STATE_NAMES, SYN_SENT, TIME_WAIT } from "../../src/tcp/constants.js";
+import {
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  STATE_NAMES,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH } from "../../src/wire/tcp.js";
 import { orphanedMoves, timeMoves } from "./calls-model.js";
 import { Moves } from "./diagram.js";

@@ -16,6 +16,8 @@ export class Life {
   // What we were given to send
   written = 0;
   // What the peer allowed
+  /** The window field of the last acceptable segment. */
+  window = 0;
   edgeKnown = false;
   rightEdge = 0;
   /** SEG.SEQ of the newest segment that was acceptable; an older one has moved SND.UNA since. */

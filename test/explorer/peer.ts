@@ -1,4 +1,4 @@
-import { ESTABLISHED, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
+import { ESTABLISHED, FIN_WAIT_1, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN, URG } from "../../src/wire/tcp.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
@@ -13,8 +13,12 @@ import type { World } from "./world.js";
 const ISNS = [0, 1000, 0x7ffffff0, -16, -100_000, 0x7fff0000] as const;
 const LENGTHS = [0, 1, 2, 100, 536, 1000, 1460, 2920] as const;
 
-/** Fills in `w.segment` for a tuple. @param odd percent of fields that are not what is to be expected */
-export function compose(w: World, tuple: Tuple, odd: number): void {
+/**
+ * Fills in `w.segment` for a tuple.
+ * @param odd percent of fields that are not what is to be expected
+ * @returns whether it is a duplicate ACK, which comes several times
+ */
+export function compose(w: World, tuple: Tuple, odd: number): boolean {
   const { segment: s, dice } = w;
   s.localPort = tuple.localPort;
   s.peerPort = tuple.peerPort;
@@ -28,16 +32,23 @@ export function compose(w: World, tuple: Tuple, odd: number): void {
   s.checksummed = dice.chance(15);
   const v = tuple.before;
   const { life } = tuple;
+  let duplicate = false;
   if (life === null || v.kind === NOTHING) cold(s, tuple, dice);
   else if (v.kind === SYN_RECORD || v.state === SYN_RECEIVED) halfOpen(s, v, dice, odd);
   else if (v.state === SYN_SENT) opening(s, v, dice, odd);
   else if (v.kind === TIME_WAIT_RECORD) waiting(s, v, dice);
-  else flowing(s, v, life, dice, odd);
-  if (dice.chance(odd / 4)) s.flags ^= dice.pick([FIN, SYN, RST, PSH, ACK, URG]);
+  else if (v.sndMax !== v.sndUna && dice.chance(8)) {
+    duplicate = true;
+    s.seq = v.rcvNxt;
+    s.ack = v.sndUna;
+    s.window = life.window;
+  } else flowing(s, v, life, dice, odd);
+  if (!duplicate && dice.chance(odd / 4)) s.flags ^= dice.pick([FIN, SYN, RST, PSH, ACK, URG]);
   if ((s.flags & URG) !== 0) s.urgent = dice.below(2000);
   const offset = life === null ? s.seq : (s.seq - life.isn - 1 + ((s.flags & SYN) !== 0 ? 1 : 0)) | 0;
   s.payload = place(life === null ? 0 : life.inSalt, offset);
   writeOptions(w, s, life, dice, odd);
+  return duplicate;
 }
 
 function windowOf(dice: Dice): number {
@@ -188,7 +199,8 @@ function dataLength(v: View, dice: Dice): number {
 function ackOf(v: View, dice: Dice, odd: number): number {
   const flight = (v.sndMax - v.sndUna) | 0;
   if (!dice.chance(odd)) {
-    if (dice.chance(70)) return v.sndMax;
+    // Both close at once: the peer's FIN before it has seen ours
+    if (dice.chance(v.state === FIN_WAIT_1 ? 35 : 70)) return v.sndMax;
     return dice.chance(40) ? v.sndUna : (v.sndUna + dice.below(flight + 1)) | 0;
   }
   switch (dice.below(6)) {
@@ -230,6 +242,7 @@ function bend(s: Segment, v: View, dice: Dice): void {
       s.seq = (v.rcvAdv + dice.below(100_000)) | 0;
       break;
     case 6:
+      if (!dice.chance(40)) break;
       s.flags = dice.pick([RST, RST | ACK]);
       s.length = 0;
       if (!dice.chance(25)) s.seq = (v.rcvNxt + dice.between(-2, 4)) | 0;

@@ -12,9 +12,9 @@ import type { World } from "./world.js";
 
 /** The step that sends a segment (or a few in one batch that come to the same), and what the walk notes of it. */
 export function segmentStep(w: World, tuple: Tuple, odd: number): void {
-  compose(w, tuple, odd);
   const { segment: s, moves } = w;
   const v = tuple.before;
+  const copies = compose(w, tuple, odd) ? w.dice.between(2, 6) : 1;
   tuple.next = null;
   if (s.broken) moves.none();
   else {
@@ -24,6 +24,8 @@ export function segmentStep(w: World, tuple: Tuple, odd: number): void {
     if ((s.flags & RST) !== 0) w.reset = tuple;
   }
   if (w.trace !== null) w.note(`< ${show(tuple, s)}; may ${moves}`);
+  if (copies > 1 && w.trace !== null) w.note(`  ... ${copies} times`);
+  for (let n = 1; n < copies; n++) w.link.add(packet, build(s), !s.checksummed, 0);
   send(w, tuple, v, s);
 }
 
@@ -96,6 +98,7 @@ function noteText(life: Life, v: View, s: Segment): void {
     const una = inRecord ? max : v.sndUna;
     if (((s.ack - una) | 0) >= 0 && ((s.ack - max) | 0) <= 0)
       offer(life, s.ack, (s.flags & SYN) !== 0 ? s.window : s.window << life.scale);
+    life.window = s.window;
     if (KNOWN.windowSlidesWithOldAck) {
       if (((s.ack - una) | 0) > 0 && ((s.seq - life.newest) | 0) < 0) life.slid = true;
       if (((s.seq - life.newest) | 0) > 0) life.newest = s.seq;

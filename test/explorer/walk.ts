@@ -141,43 +141,54 @@ function windUp(w: World): void {
   w.sockets.length = 0;
   w.listener = null;
   for (let i = 0; i < 40 && holdings(w.stack) !== w.idle; i++) w.clock.advance(120_000_000);
-  w.stack.pool.inUse;
   for (const chunk of w.chunks.splice(0)) w.stack.pool.give(chunk);
   w.clock.advance(1_200_000_000);
   const left = holdings(w.stack);
   if (left !== w.idle) w.fail(`something is left: ${left} (at first: ${w.idle})`);
 }
 
+/** What many walks have come to. */
+export class Coverage {
+  /** How often each edge of the diagram was taken. */
+  readonly edges = new Float64Array(EDGES.length);
+  /** The stacks' counters, added up. */
+  readonly counters = new Map<string, number>();
+
+  add(counters: Readonly<Record<string, number>>): void {
+    for (const name in counters) this.counters.set(name, (this.counters.get(name) ?? 0) + (counters[name] as number));
+  }
+}
+
 export interface Result {
   readonly seed: number;
+  /** Steps taken, without the one that failed. */
   readonly steps: number;
   /** Null: nothing was wrong. */
   readonly failure: string | null;
-  /** Whether the stack itself threw. */
-  readonly step: number;
   readonly trace: readonly string[];
 }
 
-/** Takes the steps of `which` (all, in order, or those left after shortening). */
+/** @param which steps: the first so many, or (when a walk is shortened) these */
 export async function walk(
   seed: number,
   which: readonly number[] | number,
-  coverage = new Float64Array(EDGES.length),
+  coverage = new Coverage(),
   traced = false,
 ): Promise<Result> {
-  const w = new World(seed, termsOf(seed), coverage);
+  const w = new World(seed, termsOf(seed), coverage.edges);
   if (traced) w.trace = [];
   const total = typeof which === "number" ? which : which.length;
-  let done = 0;
+  let steps = 0;
   let failure: string | null = null;
   try {
     await w.begin();
-    for (; done < total; done++) takeStep(w, seed, typeof which === "number" ? done : (which[done] as number));
+    for (; steps < total; steps++) takeStep(w, seed, typeof which === "number" ? steps : (which[steps] as number));
     windUp(w);
+    coverage.add(w.stack.counters());
     await w.stack.close();
     if (w.clock.pendingTimers() !== 0) w.fail(`${w.clock.pendingTimers()} timers are left after close()`);
   } catch (error) {
     failure = error instanceof Violation ? error.message : String((error as Error).stack);
   }
-  return { seed, steps: done, failure, step: w.step, trace: w.trace ?? [] };
+  return { seed, steps, failure, trace: w.trace ?? [] };
 }

@@ -45,7 +45,7 @@ export class Segment {
   payload = 0;
   readonly options = new Uint8Array(40);
   optionsLength = 0;
-  /** The whole TCP header is cut here instead, or its offset field says something impossible: it is not TCP. */
+  /** Its data offset, or its checksum where it has one, is wrong: it is as if it had never come. */
   broken = false;
   /** Its checksum is computed, not vouched for. */
   checksummed = false;
@@ -81,12 +81,14 @@ export function build(s: Segment): number {
   view.setInt32(20, (s.peerPort << 16) | s.localPort);
   view.setInt32(24, s.seq);
   view.setInt32(28, s.ack);
-  view.setInt32(32, ((s.broken ? 3 : header >> 2) << 28) | (s.flags << 16) | s.window);
+  view.setInt32(32, ((s.broken && !s.checksummed ? 3 : header >> 2) << 28) | (s.flags << 16) | s.window);
   view.setInt32(36, s.urgent);
   for (let i = 0; i < s.optionsLength; i++) out[40 + i] = s.options[i] as number;
   PATTERN.copy(out, 20 + header, s.payload, s.payload + s.length);
   ipHeader(length, 6, PEER);
-  if (s.checksummed) view.setUint16(36, ~sum(out, 20, length, PSEUDO + length - 20) & 0xffff);
+  if (!s.checksummed) return length;
+  const right = ~sum(out, 20, length, PSEUDO + length - 20) & 0xffff;
+  view.setUint16(36, s.broken ? right ^ 0x1000 : right);
   return length;
 }
 
