@@ -152,8 +152,10 @@ function checkTimers(w: World, tuple: Tuple, v: View): void {
     w.fail("something is in flight and no timer runs", tuple);
   const waits = v.sndQueued > 0 || (v.finQueued && !v.finSent && v.sndUna !== v.iss);
   if (waits && !v.pursued && !v.blocked && !v.corked) w.fail("something waits to be sent and no timer runs", tuple);
-  if (v.ackOwed && !v.delackRuns && w.link.room < 0 && !w.link.behind)
-    w.fail("an ACK is owed and no timer runs", tuple);
+  const free = w.link.room < 0 && !w.link.behind;
+  if (free && v.blocked) w.fail("it waits for a link that has room", tuple);
+  if (free && v.idle) w.fail("nothing is in flight, and nothing is in the way", tuple);
+  if (v.ackOwed && !v.delackRuns && free) w.fail("an ACK is owed and no timer runs", tuple);
 }
 
 function checkMemory(w: World, tuple: Tuple, v: View): void {

@@ -59,6 +59,8 @@ export class View {
   pursued = false;
   corked = false;
   blocked = false;
+  /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
+  idle = false;
   ackOwed = false;
   delackRuns = false;
   sndChunks = 0;
@@ -112,6 +114,8 @@ function viewConnection(c: Connection, view: View): void {
   view.pursued = (c.timers & ~OTHER_TIMERS) !== 0 && c.wheelSlot >= 0;
   view.corked = (c.timers & TIMER_CORK) !== 0 && c.wheelSlot >= 0;
   view.blocked = c.blocked;
+  const least = Math.min(c.sndQueued, c.mss);
+  view.idle = least > 0 && view.sndMax === c.sndUna && c.sndWnd >= least && !c.cork;
   view.ackOwed = c.ackDue;
   view.delackRuns = (c.timers & TIMER_DELACK) !== 0 && c.wheelSlot >= 0;
   view.sndChunks = c.snd === null ? 0 : c.snd.chunks;

@@ -152,7 +152,7 @@ function waiting(s: Segment, v: View, dice: Dice): void {
     case 1:
     case 2:
       s.flags = SYN;
-      s.seq = (v.rcvNxt + dice.between(-2, 100_000)) | 0;
+      s.seq = (v.rcvNxt + (dice.chance(30) ? dice.between(-4, 4) : dice.below(100_000))) | 0;
       break;
     case 3:
       s.flags = dice.chance(50) ? RST : RST | ACK;
@@ -174,6 +174,9 @@ function flowing(s: Segment, v: View, life: Life, dice: Dice, odd: number): void
   s.seq = expectedSeq(v, life, dice);
   s.ack = ackOf(v, dice, odd);
   s.length = dice.chance(55) ? dataLength(v, dice) : 0;
+  if (dice.chance(45)) s.window = life.window;
+  // Something before it was lost
+  if (s.length > 0 && dice.chance(9)) s.seq = (v.rcvNxt + dice.pick(LENGTHS)) | 0;
   if (life.peerFin) {
     const left = (life.peerFinSeq - s.seq) | 0;
     if (s.length >= left) {
