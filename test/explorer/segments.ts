@@ -183,6 +183,7 @@ export function icmpStep(w: World, tuple: Tuple): void {
   moves.none();
   if (v.kind === CONNECTION && v.state in D.ICMP_ERROR && (D.ICMP_ERROR[v.state] as number) >= 0)
     moves.add(D.ICMP_ERROR[v.state] as number);
+  if (code === 4) w.pathChanged = true;
   const mtu = code === 4 ? dice.pick([0, 68, 296, 576, 1000, 1400, 1500]) : 0;
   if (w.trace !== null) w.note(`ICMP ${type}/${code} about ${tuple.localPort}:${tuple.peerPort} ${(seq - v.iss) | 0}`);
   w.link.add(packet, buildIcmp(type, code, mtu, tuple.localPort, tuple.peerPort, seq), true, 0);
