@@ -154,8 +154,8 @@ function checkTimers(w: World, tuple: Tuple, v: View): void {
   if (waits && !v.pursued && !v.blocked && !v.corked) w.fail("something waits to be sent and no timer runs", tuple);
   const free = w.link.room < 0 && !w.link.behind;
   if (free && v.blocked) w.fail("it waits for a link that has room", tuple);
-  if (free && v.idle && !(w.pathChanged && KNOWN.pathMtuStalls))
-    w.fail("nothing is in flight, and nothing is in the way", tuple);
+  const stalled = KNOWN.newMssStalls && (w.pathChanged || v.narrow);
+  if (free && v.idle && !stalled) w.fail("nothing is in flight, and nothing is in the way", tuple);
   if (v.ackOwed && !v.delackRuns && free) w.fail("an ACK is owed and no timer runs", tuple);
 }
 

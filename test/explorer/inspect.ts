@@ -61,6 +61,8 @@ export class View {
   blocked = false;
   /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
   idle = false;
+  /** The congestion window is less than a segment. */
+  narrow = false;
   ackOwed = false;
   delackRuns = false;
   sndChunks = 0;
@@ -116,6 +118,7 @@ function viewConnection(c: Connection, view: View): void {
   view.blocked = c.blocked;
   const least = Math.min(c.sndQueued, c.mss);
   view.idle = least > 0 && view.sndMax === c.sndUna && c.sndWnd >= least && !c.cork;
+  view.narrow = c.cwnd < c.mss;
   view.ackOwed = c.ackDue;
   view.delackRuns = (c.timers & TIMER_DELACK) !== 0 && c.wheelSlot >= 0;
   view.sndChunks = c.snd === null ? 0 : c.snd.chunks;

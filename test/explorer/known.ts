@@ -17,6 +17,9 @@ export const KNOWN = {
   synAckTakesWindowBack: true,
   /** An ACK that moves SND.UNA but is older than SND.WL1 leaves SND.WND as it is, so that the right edge moves (Linux takes its window). */
   windowSlidesWithOldAck: true,
-  /** When the path MTU changes, what waits is not looked at again; and a congestion window below the new MSS sends nothing. */
-  pathMtuStalls: true,
+  /**
+   * When the MSS changes: what waits is not looked at again, and a congestion window (in bytes) below the new MSS sends
+   * nothing until the persist timer.
+   */
+  newMssStalls: true,
 } as const;
