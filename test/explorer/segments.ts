@@ -1,4 +1,4 @@
-import { SYN_SENT } from "../../src/tcp/constants.js";
+import { SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
@@ -96,8 +96,9 @@ function noteText(life: Life, v: View, s: Segment): void {
   if ((s.flags & ACK) !== 0) {
     const max = inRecord ? (v.iss + 1) | 0 : v.sndMax;
     const una = inRecord ? max : v.sndUna;
+    const opening = v.state === SYN_SENT || figure8(v, s);
     if (((s.ack - una) | 0) >= 0 && ((s.ack - max) | 0) <= 0)
-      offer(life, s.ack, (s.flags & SYN) !== 0 ? s.window : s.window << life.scale);
+      offer(life, s.ack, opening ? s.window : s.window << life.scale);
     life.window = s.window;
     if (KNOWN.windowSlidesWithOldAck) {
       if (((s.ack - una) | 0) > 0 && ((s.seq - life.newest) | 0) < 0) life.slid = true;
@@ -109,7 +110,7 @@ function noteText(life: Life, v: View, s: Segment): void {
 
 /** RFC 9293 §3.5, figure 8: the SYN-ACK of a simultaneous open. */
 function figure8(v: View, s: Segment): boolean {
-  return (s.flags & (SYN | ACK)) === (SYN | ACK) && s.seq === v.irs;
+  return v.state === SYN_RECEIVED && (s.flags & (SYN | ACK)) === (SYN | ACK) && s.seq === v.irs;
 }
 
 function noteData(life: Life, s: Segment): void {

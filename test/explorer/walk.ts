@@ -87,6 +87,10 @@ function linkStep(w: World): void {
   if (link.room >= 0) return;
   link.room = dice.pick([0, 0, 1, 3]);
   w.note(`the link takes ${link.room} more`);
+  if (!dice.chance(5)) return;
+  link.room = 0;
+  w.note("... and its queue is full");
+  w.clog();
 }
 
 function passTime(w: World, mood: Mood): void {

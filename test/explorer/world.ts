@@ -14,6 +14,7 @@ import { Segment } from "./wire.js";
 
 export const LISTEN_PORT = 80;
 const MEMORY = 4 * 1024 * 1024;
+const NOISE = new Uint8Array(8);
 const START = Date.UTC(2026, 10, 21);
 
 /** A socket of the walk's. */
@@ -69,6 +70,7 @@ export class World {
   step = 0;
   trace: string[] | null = null;
   idle = "";
+  private readonly flood: Socket;
   private readonly byPorts = new Map<number, Tuple>();
 
   constructor(seed: number, terms: Terms, coverage: Float64Array) {
@@ -80,14 +82,21 @@ export class World {
     this.link = new WalkLink(terms.mtu, terms.offload, (frame, length, gso, complete) =>
       readSegment(this, frame, length, gso, complete),
     );
+    this.flood = this.stack.socket("udp");
     const room = { listening: false, synRoom: false, acceptRoom: false };
     this.around = { ...room, abortOnOverflow: terms.abortOnOverflow, timeWaitRoom: true, tight: false };
+  }
+
+  /** Fills the queue of a link that takes nothing, so that the next to send finds it full. */
+  clog(): void {
+    for (let i = 0; i < 2000 && this.flood.write(NOISE) > 0; i++);
   }
 
   async begin(): Promise<void> {
     const attached = this.stack.attach(this.link, { address: "10.0.0.2/24", conflictDetection: "off" });
     this.clock.advance(1000);
     await attached;
+    this.flood.connect(9, "10.0.0.1");
     this.clock.advance(60_000_000);
     this.idle = holdings(this.stack);
     if (!this.terms.scarce) return;
