@@ -1,6 +1,6 @@
 /**
  * Violations that the walks would stop at again and again, each a mistake in src that is known and waits to be mended.
- * Empty this list: what stands here is not explored behind.
+ * An entry that is mended is set to false, and the walks hold the stack to it.
  */
 export const KNOWN = {
   /** read(0), peek(0), skip(0) with data waiting give, and take, the pending error. */
