@@ -19,6 +19,12 @@ export interface Cell {
   readonly seconds: number;
 }
 
+/** Socket buffers: Linux's defaults, given to the kernel's namespaces and to our stacks alike. */
+export const BUFFERS: Readonly<Record<string, string>> = {
+  "net.ipv4.tcp_rmem": "4096 131072 6291456",
+  "net.ipv4.tcp_wmem": "4096 16384 4194304",
+};
+
 export const RATE = 20e6;
 export const LOSSES: readonly number[] = [0, 0.001, 0.01, 0.05];
 export const ROUND_TRIPS: readonly number[] = [1, 20, 100, 200];

@@ -6,8 +6,8 @@ import { SystemRandom } from "../../src/platform/random.js";
 import { createStack, type Stack } from "../../src/stack.js";
 import { formatMac } from "../../src/wire/address.js";
 import { Bridge } from "./bridge.js";
-import type { Cell } from "./cells.js";
-import { BUFFERS, ip, netnsPath } from "./netns.js";
+import { BUFFERS, type Cell } from "./cells.js";
+import { ip, netnsPath } from "./netns.js";
 import { OurSink, OurSource } from "./ours.js";
 import { Peer, type SenderReport } from "./peer.js";
 import type { FlowResult, Role } from "./results.js";
@@ -127,7 +127,7 @@ export class Flow {
     if (sink instanceof OurSink) sink.close();
     if (this.source instanceof Peer) this.result = (await this.source.result) as unknown as SenderReport;
     const sender = this.result as SenderReport;
-    return { cell: cell.id, role, seed, goodput: (bytes * 8) / cell.seconds, ...sender };
+    return { cell: cell.id, role, seed, goodput: Math.round((bytes * 8) / cell.seconds), ...sender };
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,5 @@
 import { spawnSync } from "node:child_process";
-
-/** Socket buffers: Linux's defaults, given to the kernel's namespaces and to our stacks alike. */
-export const BUFFERS: Readonly<Record<string, string>> = {
-  "net.ipv4.tcp_rmem": "4096 131072 6291456",
-  "net.ipv4.tcp_wmem": "4096 16384 4194304",
-};
+import { BUFFERS } from "./cells.js";
 
 const SETTINGS: Readonly<Record<string, string>> = {
   ...BUFFERS,

@@ -8,11 +8,14 @@ const SAMPLE = 100_000;
 /** Our end that accepts one connection and counts what comes in `seconds` from then on. */
 export class OurSink {
   readonly bytes: Promise<number>;
+  /** The same once the time is over; -1 before. */
+  total = -1;
   private readonly listener: Socket;
   private readonly clock: Clock;
   private timer: TimerHandle | null = null;
   private server: Socket | null = null;
-  private count = 0;
+  /** Bytes so far. */
+  count = 0;
 
   constructor(stack: Stack, clock: Clock, algorithm: string, seconds: number) {
     this.clock = clock;
@@ -28,14 +31,19 @@ export class OurSink {
         this.server = server;
         server.onReady = () => this.drain(server);
         this.drain(server);
-        this.timer = clock.setTimer(clock.now() + seconds * 1e6, () => resolve(this.count));
+        this.timer = clock.setTimer(clock.now() + seconds * 1e6, () => {
+          this.total = this.count;
+          resolve(this.count);
+        });
       };
     });
   }
 
   close(): void {
     if (this.timer !== null) this.clock.clearTimer(this.timer);
+    this.timer = null;
     this.server?.reset();
+    this.server = null;
     this.listener.close();
   }
 

@@ -79,10 +79,11 @@ static void slam(int fd) {
   close(fd);
 }
 
-static void wait_for(int fd, short events, double until) {
+// Whether what is waited for came.
+static int wait_for(int fd, short events, double until) {
   struct pollfd p = {fd, events, 0};
-  double left = until - now();
-  if (left > 0) poll(&p, 1, (int)(left * 1000) + 1);
+  const double left = until - now();
+  return left > 0 && poll(&p, 1, (int)(left * 1000) + 1) > 0;
 }
 
 static int sink(const struct sockaddr_in *address, const char *cc, double seconds) {
@@ -93,7 +94,10 @@ static int sink(const struct sockaddr_in *address, const char *cc, double second
   if (listen(listener, 1) < 0) die("listen");
   printf("ready\n");
   fflush(stdout);
-  wait_for(listener, POLLIN, now() + PATIENCE);
+  if (!wait_for(listener, POLLIN, now() + PATIENCE)) {
+    fprintf(stderr, "peer: nobody connected\n");
+    return 1;
+  }
   int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
   if (fd < 0) die("accept");
   const double end = now() + seconds;

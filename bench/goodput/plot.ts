@@ -62,6 +62,7 @@ export function draw(title: string, subtitle: string, series: readonly Series[])
   const rowsTop = PANEL_TOP + PANEL_HEIGHT + 84;
   const height = rowsTop + rows.length * ROW + 44;
   const svg = new Svg(
+    title,
     WIDTH,
     height,
     series.map(({ look }) => look.colour),
@@ -151,6 +152,6 @@ export function plot(report: Report): string {
     };
     return [{ name, look, share }];
   });
-  const subtitle = `${report.algorithm} on both sides, 20 Mbit/s, real time over TAPs; medians and quartiles of ${report.seeds} seeds`;
+  const subtitle = `${report.algorithm} on both sides, 20 Mbit/s, real time over TAPs; medians and quartiles of ${report.seeds} seeds or more`;
   return draw("Goodput as a share of the link, beside the kernel's TCP", subtitle, series);
 }

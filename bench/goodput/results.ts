@@ -122,3 +122,19 @@ export function shortfalls(report: Report): string[] {
     }),
   );
 }
+
+/** A Markdown table, as docs/goodput.md has it. */
+export function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(" | ")} |`;
+  const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`));
+  return [line(head), `|${rule.join("|")}|`, ...rows.map(line)].join("\n");
+}
+
+/** Where and how a run was made, and its table. */
+export function summary(report: Report): string {
+  const { machine, kernel, algorithm, seeds, cells } = report;
+  const rows = cells.map((cell) => tableRow(report, cell));
+  return `${machine}, Linux ${kernel}; ${algorithm}, medians of ${seeds} seeds and more.\n\n${markdown(TABLE_HEAD, rows)}\n`;
+}

@@ -13,12 +13,14 @@ const px = (value: number): string => `${Math.round(value * 10) / 10}`;
 
 /** A drawing whose text and colours follow the reader's light or dark scheme. */
 export class Svg {
+  private readonly title: string;
   private readonly width: number;
   private readonly height: number;
   private readonly colours: readonly Colour[];
   private readonly parts: string[] = [];
 
-  constructor(width: number, height: number, colours: readonly Colour[]) {
+  constructor(title: string, width: number, height: number, colours: readonly Colour[]) {
+    this.title = title;
     this.width = width;
     this.height = height;
     this.colours = colours;
@@ -57,7 +59,7 @@ export class Svg {
   }
 
   toString(): string {
-    const { width, height, colours, parts } = this;
+    const { title, width, height, colours, parts } = this;
     const scheme = (which: "light" | "dark"): string =>
       colours.map((c, i) => `.fill${i}{fill:${c[which]}}.line${i}{stroke:${c[which]}}`).join("");
     const style = [
@@ -74,6 +76,7 @@ export class Svg {
     ].join("\n");
     const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
     const ground = `<rect width="${width}" height="${height}" rx="6" class="ground"/>`;
-    return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n<style>\n${style}\n</style>\n${ground}\n${parts.join("\n")}\n</svg>\n`;
+    const open = `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escaped(title)}" ${size}>`;
+    return `${open}\n<title>${escaped(title)}</title>\n<style>\n${style}\n</style>\n${ground}\n${parts.join("\n")}\n</svg>\n`;
   }
 }
