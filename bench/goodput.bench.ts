@@ -1,5 +1,5 @@
 // Goodput over bad networks beside the kernel's TCP, in real time: 20 minutes as root. [--quick] [--algorithm A] [--seeds N] [--roles R,R] [--only ID,ID]
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -7,18 +7,18 @@ import { CELLS, type Cell, expectedRate } from "./goodput/cells.js";
 import { Crew } from "./goodput/crew.js";
 import type { FlowSpec } from "./goodput/flow.js";
 import { compilePeer } from "./goodput/peer.js";
-import { plot } from "./goodput/plot.js";
 import {
   DETAIL_HEAD,
   detailRows,
   type FlowResult,
+  markdown,
   type Report,
   ROLES,
   type Role,
   shortfalls,
-  TABLE_HEAD,
-  tableRow,
+  summary,
 } from "./goodput/results.js";
+import { save } from "./goodput/save.js";
 import { machine } from "./lib/suite.js";
 
 /** Of cells, without which `--quick` would say nothing. */
@@ -99,38 +99,9 @@ async function measure(crew: Crew, cell: Cell, workers: number): Promise<FlowRes
   const load = `${(100 * cpu).toFixed(0)} % of a CPU, p99 of lateness ${late.toFixed(1)} ms`;
   console.log(`${cell.id}: ${flows.length} transfers, ${took} s, ${load}`);
   if (late > LATE) console.log(`  this machine is too busy: its event loops are up to ${late.toFixed(1)} ms late`);
+  for (const { role, seed, error } of flows) if (error !== "") console.log(`  seed ${seed}, ${role}: ${error}`);
   if (lost > 0) console.log(`  ${lost} frames were lost outside of the impairment`);
   return flows;
-}
-
-/** Puts the table where the page about goodput has one of this algorithm. */
-function document(page: string, report: Report): void {
-  const text = readFileSync(page, "utf8");
-  const begin = `<!-- ${report.algorithm}: written by npm run bench -- goodput -->\n`;
-  const from = text.indexOf(begin);
-  const to = text.indexOf("<!-- end -->", from);
-  if (from < 0 || to < 0) return;
-  writeFileSync(page, `${text.slice(0, from + begin.length)}\n${summary(report)}\n${text.slice(to)}`);
-}
-
-/** A whole run is for the repository, anything else to be looked at. */
-function save(report: Report): void {
-  const whole = report.cells.length === CELLS.length && stretch >= 1 && ROLES.every((role) => roles.includes(role));
-  const root = process.cwd();
-  const folder = join(
-    root,
-    ...(whole ? ["bench", "goodput", "results"] : ["node_modules", ".cache", "tapstack-goodput"]),
-  );
-  const path = join(folder, `${report.algorithm}.json`);
-  const picture = whole ? join(root, "docs", `goodput-kernel-${report.algorithm}.svg`) : path.replace(/json$/, "svg");
-  mkdirSync(folder, { recursive: true });
-  // A line a transfer, so that a change can be read.
-  const { flows, ...rest } = report;
-  const lines = flows.map((flow) => `    ${JSON.stringify(flow)}`).join(",\n");
-  writeFileSync(path, `${JSON.stringify(rest, null, 2).slice(0, -2)},\n  "flows": [\n${lines}\n  ]\n}\n`);
-  writeFileSync(picture, plot(report));
-  if (whole) document(join(root, "docs", "goodput.md"), report);
-  console.log(`\nwritten: ${path}\n         ${picture}\n`);
 }
 
 async function main(): Promise<number> {
@@ -154,8 +125,9 @@ async function main(): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
   }
   const report: Report = { machine: machine(), kernel: release(), algorithm, seeds: leastSeeds, cells, flows };
-  save(report);
-  console.log(summary(report));
+  const whole = cells.length === CELLS.length && stretch >= 1 && ROLES.every((role) => roles.includes(role));
+  const files = save(report, whole);
+  console.log(`\nwritten: ${files.join(", ")}\n\n${summary(report)}`);
   const details = cells.flatMap((cell) => detailRows(report, cell));
   if (options.detail) console.log(`${markdown(DETAIL_HEAD, details)}\n`);
   const failed = shortfalls(report);

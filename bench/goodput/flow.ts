@@ -30,6 +30,8 @@ export interface FlowSpec {
 
 /** Bytes of each of our stacks' memory. */
 const MEMORY = 64 << 20;
+/** Seconds over and above a transfer's own until it is given up. */
+const PATIENCE = 75;
 /** Of the end that sends, of the end that receives, in pair(). */
 const MACS = ["02:00:00:00:00:01", "02:00:00:00:00:02"] as const;
 
@@ -53,7 +55,7 @@ export class Flow {
   private bridge: Bridge | null = null;
   private sink: Peer | OurSink | null = null;
   private source: Peer | OurSource | null = null;
-  private result: SenderReport | null = null;
+  private report: SenderReport = { retransmits: 0, segments: 0, timeouts: -1, minRtt: 0, rtt: 0 };
 
   /** @param slot tells the flows of a stage apart, 0 to 250 */
   constructor(spec: FlowSpec, stage: Stage, slot: number) {
@@ -113,21 +115,16 @@ export class Flow {
     } else this.sink = new OurSink(this.stacks.at(-1) as Stack, this.clock, algorithm, cell.seconds);
   }
 
-  /** The transfer. */
+  /** The transfer. A connection that fails is a result, too. */
   async run(): Promise<FlowResult> {
-    const { role, cell, seed } = this.spec;
-    const { program, algorithm, a } = this.stage;
-    const { sink } = this;
-    if (sink === null) throw new Error("nobody listens");
-    if (role === "kernel" || role === "receiver")
-      this.source = new Peer(program, "source", netnsPath(a), this.address(2), algorithm, cell.seconds);
-    else this.source = new OurSource(this.stacks[0] as Stack, this.clock, algorithm, this.address(2));
-    const bytes = await (sink instanceof Peer ? sink.result.then((result) => result.bytes as number) : sink.bytes);
-    if (this.source instanceof OurSource) this.result = this.source.report();
-    if (sink instanceof OurSink) sink.close();
-    if (this.source instanceof Peer) this.result = (await this.source.result) as unknown as SenderReport;
-    const sender = this.result as SenderReport;
-    return { cell: cell.id, role, seed, goodput: Math.round((bytes * 8) / cell.seconds), ...sender };
+    const { cell, role, seed } = this.spec;
+    const what = { cell: cell.id, role, seed };
+    try {
+      const bytes = await within(this.transfer(), cell.seconds + PATIENCE);
+      return { ...what, goodput: Math.round((bytes * 8) / cell.seconds), ...this.report, error: "" };
+    } catch (error) {
+      return { ...what, goodput: 0, ...this.report, error: (error as Error).message };
+    }
   }
 
   async close(): Promise<void> {
@@ -137,6 +134,23 @@ export class Flow {
     if (sink instanceof Peer) sink.kill();
     else sink?.close();
     await Promise.all([...this.stacks.map((stack) => stack.close()), this.bridge?.close()]);
+  }
+
+  /** Bytes that arrive in the time there is. */
+  private async transfer(): Promise<number> {
+    const { role, cell } = this.spec;
+    const { program, algorithm, a } = this.stage;
+    const { sink } = this;
+    if (sink === null) throw new Error("nobody listens");
+    if (role === "kernel" || role === "receiver")
+      this.source = new Peer(program, "source", netnsPath(a), this.address(2), algorithm, cell.seconds);
+    else this.source = new OurSource(this.stacks[0] as Stack, this.clock, algorithm, this.address(2));
+    const { source } = this;
+    const bytes = await (sink instanceof Peer ? sink.result.then((result) => result.bytes as number) : sink.bytes);
+    if (source instanceof OurSource) this.report = source.report();
+    if (sink instanceof OurSink) sink.close();
+    if (source instanceof Peer) this.report = (await source.result) as unknown as SenderReport;
+    return bytes;
   }
 
   private address(host: 1 | 2): string {
@@ -167,5 +181,18 @@ export class Flow {
     await stack.attach(link, { address: `${own}/24`, neighbours: { [other]: mac }, conflictDetection: "off" });
     if (link.features !== 0)
       throw new Error(`${link.name} has offloads, which would hide what is done to the segments`);
+  }
+}
+
+/** Rejects when it takes longer. */
+async function within<T>(promise: Promise<T>, seconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done after ${seconds} s`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

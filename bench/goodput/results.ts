@@ -14,6 +14,8 @@ export interface FlowResult extends SenderReport {
   readonly seed: number;
   /** Payload bits in a second that reached the receiving application. */
   readonly goodput: number;
+  /** Why there was no transfer, and so no goodput; empty when there was one. */
+  readonly error: string;
 }
 
 /** What a run of the benchmark leaves for the plot and for whoever wants to look closer. */
