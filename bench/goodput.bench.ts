@@ -27,8 +27,9 @@ const QUICK = ["loss-0-20", "loss-0.1-20", "loss-1-1", "loss-1-100", "loss-5-20"
 const CAPACITY = 200e6;
 /** Transfers at a time, a CPU. */
 const MOST = 40;
-/** A machine that keeps its workers waiting so long, milliseconds, measures itself. */
-const LATE = 10;
+/** Event loops that are so late, milliseconds, measure the machine: the batch is made again, so many times. */
+const LATE = 8;
+const AGAIN = 2;
 
 const { values: options } = parseArgs({
   options: {
@@ -89,7 +90,12 @@ async function measure(crew: Crew, cell: Cell, workers: number): Promise<FlowRes
   let cpu = 0;
   const start = performance.now();
   for (const specs of batchesOf(cell, workers)) {
-    const batch = await crew.run(specs);
+    let batch = await crew.run(specs);
+    for (let i = 0; i < AGAIN && batch.late > LATE; i++) {
+      console.log(`  a batch was ${batch.late.toFixed(1)} ms late, and is made again`);
+      const another = await crew.run(specs);
+      if (another.late < batch.late) batch = another;
+    }
     flows.push(...batch.flows);
     lost += batch.lost;
     late = Math.max(late, batch.late);
@@ -98,7 +104,7 @@ async function measure(crew: Crew, cell: Cell, workers: number): Promise<FlowRes
   const took = ((performance.now() - start) / 1000).toFixed(0);
   const load = `${(100 * cpu).toFixed(0)} % of a CPU, p99 of lateness ${late.toFixed(1)} ms`;
   console.log(`${cell.id}: ${flows.length} transfers, ${took} s, ${load}`);
-  if (late > LATE) console.log(`  this machine is too busy: its event loops are up to ${late.toFixed(1)} ms late`);
+  if (late > LATE) console.log("  this machine is too busy to tell");
   for (const { role, seed, error } of flows) if (error !== "") console.log(`  seed ${seed}, ${role}: ${error}`);
   if (lost > 0) console.log(`  ${lost} frames were lost outside of the impairment`);
   return flows;

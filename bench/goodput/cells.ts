@@ -108,16 +108,17 @@ function others(): Cell[] {
     cell({
       ...reordering,
       id: "reorder-10",
-      title: "10 % of frames up to 20 ms late",
-      roundTrip: 100,
-      forward: { reorder: 0.1, reorderBy: 20 },
+      title: "10 % of frames up to 10 ms late",
+      roundTrip: 40,
+      seconds: 20,
+      forward: { reorder: 0.1, reorderBy: 10 },
     }),
     cell({ ...reordering, id: "jitter", title: "jitter of 10 ms, in order", roundTrip: 40, forward: { jitter: 10 } }),
     cell({ ...acks, id: "ack-10", title: "10 % of ACKs lost", roundTrip: 20, reverse: { loss: 0.1 } }),
     cell({ ...acks, id: "ack-30", title: "30 % of ACKs lost", roundTrip: 100, reverse: { loss: 0.3 } }),
     cell({ ...queues, id: "bloat", title: "a queue of 10 BDP", roundTrip: 20, queue: 10, seconds: 20 }),
-    cell({ ...queues, id: "shallow-20", title: "a queue of 0.25 BDP", roundTrip: 20, queue: 0.25 }),
-    cell({ ...queues, id: "shallow-100", title: "a queue of 0.25 BDP", roundTrip: 100, queue: 0.25, seconds: 20 }),
+    cell({ ...queues, id: "short-40", title: "a queue of 0.5 BDP", roundTrip: 40, queue: 0.5 }),
+    cell({ ...queues, id: "short-100", title: "a queue of 0.25 BDP", roundTrip: 100, queue: 0.25, seconds: 20 }),
   ];
 }
 
