@@ -64,7 +64,7 @@ function chosenCells(): Cell[] {
 
 /** Chance has more of a say where fewer frames are sent, and more transfers fit side by side. */
 function seedsOf(cell: Cell): number {
-  return expectedRate(cell) < cell.rate / 4 ? 2 * leastSeeds : leastSeeds;
+  return expectedRate(cell) < cell.rate / 3 ? 2 * leastSeeds : leastSeeds;
 }
 
 /** Transfers of a cell that can take place at one time: whole seeds, with every pair of ends. */

@@ -14,11 +14,10 @@ function document(page: string, report: Report): void {
   writeFileSync(page, `${text.slice(0, from + begin.length)}\n${image}\n\n${summary(report)}\n${text.slice(to)}`);
 }
 
-/** A transfer on each line, so that a change can be read. */
-function json(report: Report): string {
+/** What they have in common on the first line, then a transfer on each, so that a change can be read. */
+function lines(report: Report): string {
   const { flows, ...rest } = report;
-  const lines = flows.map((flow) => `    ${JSON.stringify(flow)}`).join(",\n");
-  return `${JSON.stringify(rest, null, 2).slice(0, -2)},\n  "flows": [\n${lines}\n  ]\n}\n`;
+  return [rest, ...flows].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
 /**
@@ -31,10 +30,10 @@ export function save(report: Report, whole: boolean): string[] {
   const folder = whole
     ? join(root, "bench", "goodput", "results")
     : join(root, "node_modules", ".cache", "tapstack-goodput");
-  const results = join(folder, `${report.algorithm}.json`);
+  const results = join(folder, `${report.algorithm}.jsonl`);
   const picture = join(whole ? docs : folder, `goodput-kernel-${report.algorithm}.svg`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(results, json(report));
+  writeFileSync(results, lines(report));
   writeFileSync(picture, plot(report));
   if (whole) document(join(docs, "goodput.md"), report);
   return [results, picture];
