@@ -8,7 +8,9 @@ const ROUND_TRIP = 40;
 const PORT = 5001;
 /** The second flow finds the first one in possession of the link. */
 const LATER = 5;
-const SECONDS = 160;
+const SECONDS = 120;
+/** Milliseconds that a test may take where others want the machine, too. */
+const BUSY = 180_000;
 /** Of the fair share. */
 const TOLERANCE = 0.1;
 const LEAST_INDEX = 0.98;
@@ -73,13 +75,17 @@ async function rivals(first: string, second: string, seed: number): Promise<read
 
 for (const algorithm of ["cubic", "reno"]) {
   for (const seed of [1, 2]) {
-    it(`two ${algorithm} flows share a bottleneck to within 10 % (seed ${seed})`, async () => {
-      const shares = await rivals(algorithm, algorithm, seed);
-      const total = shares[0] + shares[1];
-      const text = shares.map((share) => `${(100 * share).toFixed(1)} %`).join(" and ");
-      expect(total, `together they fill it: ${text}`).toBeGreaterThan(0.9);
-      expect(jain(shares), `Jain's index of ${text}`).toBeGreaterThan(LEAST_INDEX);
-      for (const share of shares) expect(Math.abs((2 * share) / total - 1), text).toBeLessThan(TOLERANCE);
-    });
+    it(
+      `two ${algorithm} flows share a bottleneck to within 10 % (seed ${seed})`,
+      async () => {
+        const shares = await rivals(algorithm, algorithm, seed);
+        const total = shares[0] + shares[1];
+        const text = shares.map((share) => `${(100 * share).toFixed(1)} %`).join(" and ");
+        expect(total, `together they fill it: ${text}`).toBeGreaterThan(0.9);
+        expect(jain(shares), `Jain's index of ${text}`).toBeGreaterThan(LEAST_INDEX);
+        for (const share of shares) expect(Math.abs((2 * share) / total - 1), text).toBeLessThan(TOLERANCE);
+      },
+      BUSY,
+    );
   }
 }

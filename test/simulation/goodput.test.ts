@@ -7,6 +7,8 @@ import { algorithms, type Outcome, transfer } from "./goodput-transfer.js";
 const SEEDS = [1, 2, 3];
 /** Of virtual seconds these tell a regression; the benchmark watches for longer. */
 const LONGEST = 30;
+/** Milliseconds that it may take where others want the machine, too. */
+const BUSY = 180_000;
 const TITLE = "Goodput as a share of the link, in virtual time";
 
 type Results = ReadonlyMap<string, readonly Outcome[]>;
@@ -57,16 +59,20 @@ function seriesOf(algorithm: string, results: Results): Series {
   return { name: algorithm, look: ALGORITHM_LOOKS[algorithm] as Series["look"], share };
 }
 
-it("goodput over bad networks: a change in the table or in the plot is for review", async () => {
-  const tables: string[] = [];
-  const series: Series[] = [];
-  for (const algorithm of await algorithms()) {
-    const results = await measure(algorithm);
-    tables.push(tableOf(algorithm, results));
-    series.push(seriesOf(algorithm, results));
-  }
-  const about = `${RATE / 1e6} Mbit/s, a queue of one BDP and at least 64 KiB where nothing else is said`;
-  await expect(`${TITLE}; ${about}\n\n${tables.join("\n\n")}\n`).toMatchFileSnapshot("__snapshots__/goodput.txt");
-  const svg = draw(TITLE, `tapstack to tapstack, ${about}; medians of ${SEEDS.length} seeds`, series);
-  await expect(svg).toMatchFileSnapshot("../../docs/goodput.svg");
-});
+it(
+  "goodput over bad networks: a change in the table or in the plot is for review",
+  async () => {
+    const tables: string[] = [];
+    const series: Series[] = [];
+    for (const algorithm of await algorithms()) {
+      const results = await measure(algorithm);
+      tables.push(tableOf(algorithm, results));
+      series.push(seriesOf(algorithm, results));
+    }
+    const about = `${RATE / 1e6} Mbit/s, a queue of one BDP and at least 64 KiB where nothing else is said`;
+    await expect(`${TITLE}; ${about}\n\n${tables.join("\n\n")}\n`).toMatchFileSnapshot("__snapshots__/goodput.txt");
+    const svg = draw(TITLE, `tapstack to tapstack, ${about}; medians of ${SEEDS.length} seeds`, series);
+    await expect(svg).toMatchFileSnapshot("../../docs/goodput.svg");
+  },
+  BUSY,
+);

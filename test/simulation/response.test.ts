@@ -6,10 +6,12 @@ import { ADDRESS_B, World } from "./world.js";
 
 /** Losses until a connection is in its stride, and those that are measured. */
 const SETTLING = 8;
-const CYCLES = 24;
-const RANDOM_LOSSES = 200;
+const CYCLES = 16;
+const RANDOM_LOSSES = 120;
 /** A day of virtual time: for a sender that has stopped. */
 const PATIENCE = 86_400;
+/** Milliseconds that a test may take where others want the machine, too. */
+const BUSY = 180_000;
 /** Shorter frames are ACKs of the other direction, and are not counted. */
 const DATA = 1000;
 
@@ -125,17 +127,24 @@ function line(c: Case, window: number, linux: number): string {
   return cells.join("  ");
 }
 
-it("Reno and CUBIC follow their response functions (RFC 5681, RFC 9438 §5), and Linux", async () => {
-  const lines = [HEAD];
-  const astray: string[] = [];
-  for (const [algorithm, p, roundTrip, losses, linux] of CASES) {
-    const c: Case = { algorithm, p, roundTrip, losses };
-    const window = await averageWindow(c);
-    const text = line(c, window, linux);
-    lines.push(text);
-    if (Math.abs(window / formula(c) - 1) > FROM_FORMULA || Math.abs(window / linux - 1) > FROM_LINUX)
-      astray.push(text);
-  }
-  await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("__snapshots__/response.txt");
-  expect(astray).toEqual([]);
-});
+for (const name of ["reno", "cubic"]) {
+  it(
+    `${name} follows its response function (RFC 5681, RFC 9438 §5), and Linux`,
+    async () => {
+      const lines = [HEAD];
+      const astray: string[] = [];
+      for (const [algorithm, p, roundTrip, losses, linux] of CASES) {
+        if (algorithm !== name) continue;
+        const c: Case = { algorithm, p, roundTrip, losses };
+        const window = await averageWindow(c);
+        const text = line(c, window, linux);
+        lines.push(text);
+        if (Math.abs(window / formula(c) - 1) > FROM_FORMULA) astray.push(text);
+        else if (Math.abs(window / linux - 1) > FROM_LINUX) astray.push(text);
+      }
+      await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(`__snapshots__/response-${name}.txt`);
+      expect(astray).toEqual([]);
+    },
+    BUSY,
+  );
+}
