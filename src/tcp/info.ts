@@ -119,10 +119,20 @@ function always(c: Connection): TcpInfo {
   };
 }
 
-/** What the handshake agreed on. */
+/** What the handshake agreed on, and what is known of the path. */
 function opening(c: Connection): TcpInfo {
-  // Offered, and the peer's SYN has come: else the offer would have been taken back
-  const scaled = c.scaleOffer >= 0 && (c.irs | c.rcvNxt) !== 0;
+  const known = c.route !== null;
+  return {
+    ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
+    advmss: known ? c.advMss : 0,
+    rcv_mss: known ? c.rcvMss : 0,
+    pmtu: known ? c.route.mtu : 0,
+  };
+}
+
+/** The peer's SYN has come: until then the same fields say what ours offers. */
+function agreed(c: Connection): TcpInfo {
+  const scaled = c.scaleOffer >= 0;
   return {
     options:
       (c.tsOk ? OPTION_TIMESTAMPS : 0) |
@@ -133,9 +143,6 @@ function opening(c: Connection): TcpInfo {
       (c.synDataAcked ? OPTION_SYN_DATA : 0),
     snd_wscale: scaled ? c.sndWscale : 0,
     rcv_wscale: scaled ? c.rcvWscale : 0,
-    advmss: c.route === null ? 0 : c.advMss,
-    rcv_mss: c.route === null ? 0 : c.rcvMss,
-    pmtu: c.route === null ? 0 : c.route.mtu,
   };
 }
 

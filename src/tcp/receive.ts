@@ -17,7 +17,6 @@ import {
   URGENT_AWAITED,
 } from "./constants.js";
 import { ecnReceived } from "./ecn-in.js";
-import { sendAck } from "./output.js";
 import { pruneOutOfOrder, receiveData } from "./reassembly.js";
 import {
   chargeOf,
@@ -30,6 +29,7 @@ import {
 } from "./receive-buffer.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
+import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text, for which there is a window. */
