@@ -308,6 +308,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   getOption(name: OptionName): number | string {
     this.check("getsockopt");
+    this.host.enter();
     switch (name) {
       case "SO_REUSEADDR":
         return this.reuseAddr ? 1 : 0;
@@ -328,6 +329,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   }
 
   override info(): Readonly<Record<string, number>> {
+    this.host.enter();
     return this.listener === null ? connectionInfo(this.connection) : listenerInfo(this.listener);
   }
 

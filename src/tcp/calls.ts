@@ -28,7 +28,8 @@ import { roomToQueue } from "./pressure.js";
 import { readMoved } from "./receive-buffer.js";
 import { endTimeWait } from "./time-wait.js";
 import { setTimer } from "./timer-set.js";
-import { dropMark, markSkip, passMark, readable, setUrgent } from "./urgent.js";
+import { dropMark, markSkip, passMark, readable } from "./urgent.js";
+import { setUrgent } from "./urgent-out.js";
 import { clampOf, selectInitialWindow } from "./window.js";
 
 /*

@@ -121,12 +121,12 @@ function always(c: Connection): TcpInfo {
 
 /** What the handshake agreed on, and what is known of the path. */
 function opening(c: Connection): TcpInfo {
-  const known = c.route !== null;
+  const { route } = c;
   return {
     ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
-    advmss: known ? c.advMss : 0,
-    rcv_mss: known ? c.rcvMss : 0,
-    pmtu: known ? c.route.mtu : 0,
+    advmss: route === null ? 0 : c.advMss,
+    rcv_mss: route === null ? 0 : c.rcvMss,
+    pmtu: route === null ? 0 : route.mtu,
   };
 }
 
