@@ -1,6 +1,7 @@
 import { EAGAIN, ECONNRESET, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
@@ -157,6 +158,7 @@ function queueData(c: Connection, source: Uint8Array, start: number, length: num
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;
+  chronoStart(c, CHRONO_BUSY);
   if (n < length) c.noSpace = true;
   return n;
 }
@@ -260,6 +262,7 @@ export function shutdownWrite(c: Connection): number {
       return 0;
   }
   c.finQueued = true;
+  chronoStart(c, CHRONO_BUSY);
   output(c);
   return 0;
 }

@@ -1,3 +1,4 @@
+import { TS_SPACE } from "../wire/tcp.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
 import { DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
@@ -124,7 +125,8 @@ function opening(c: Connection): TcpInfo {
   const { route } = c;
   return {
     ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
-    advmss: route === null ? 0 : c.advMss,
+    // Linux takes the timestamps off what was offered
+    advmss: route === null ? 0 : c.advMss - (c.tsOk ? TS_SPACE : 0),
     rcv_mss: route === null ? 0 : c.rcvMss,
     pmtu: route === null ? 0 : route.mtu,
   };

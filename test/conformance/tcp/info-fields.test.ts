@@ -143,6 +143,48 @@ describe("TCP_INFO follows the kernel", () => {
     OPTIONS,
   );
 
+  scripted(
+    "of data that a cork, or Nagle, holds",
+    (t) => {
+      open(t);
+      t.set("TCP_CORK", 1);
+      t.write(100);
+      t.skip(0.1);
+      tells(t, { notsent_bytes: 100, unacked: 0, busy_time: 100000, rwnd_limited: 0 });
+      t.skip(0.3);
+      tells(t, { notsent_bytes: 0, unacked: 1, data_segs_out: 1, busy_time: 400000 });
+      t.play("< . 1:1(0) ack 101 win 1000");
+      t.set("TCP_CORK", 0);
+      t.write(100);
+      t.write(100);
+      t.skip(0.1);
+      tells(t, { notsent_bytes: 100, unacked: 1, busy_time: 500000 });
+      t.takeAll();
+    },
+    OPTIONS,
+  );
+
+  scripted(
+    "of a passive open with timestamps and ECN",
+    (t) => {
+      t.listen();
+      t.play("< SEW 0:0(0) win 65535 <mss 1460,sackOK,TS val 1000 ecr 0,nop,wscale 7>");
+      t.skip(0.05);
+      t.play("< . 1:1(0) ack 1 win 1000 <nop,nop,TS val 1050 ecr 0>");
+      t.accept();
+      tells(t, { state: 1, options: 15, snd_wscale: 7, rcv_wscale: 10, snd_mss: 1448, rcv_mss: 536, advmss: 1448 });
+      tells(t, { rcv_ssthresh: 64088, rcv_space: 14480, snd_wnd: 128000, rcv_wnd: 65160, bytes_acked: 0 });
+      tells(t, { segs_out: 0, segs_in: 2, delivered: 1, rtt: 50000 });
+      t.write(3000);
+      t.skip(0.05);
+      tells(t, { unacked: 3, segs_out: 3, data_segs_out: 3, bytes_sent: 3000, rcv_wnd: 65536 });
+      t.play("< E. 1:1(0) ack 3001 win 1000 <nop,nop,TS val 1100 ecr 50>");
+      tells(t, { ca_state: 2, unacked: 0, snd_ssthresh: 7, snd_cwnd: 4, bytes_acked: 3000, segs_in: 3 });
+      tells(t, { delivered: 4, delivered_ce: 3 });
+    },
+    { config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
+  );
+
   scripted("of a listener: its queue, and its backlog", (t) => {
     t.listen(80, 5);
     t.handshake();
