@@ -99,7 +99,9 @@ export class Connection extends TimerNode {
   finSent = false;
   /** One past the highest sequence number ever sent: retransmission does not move it. */
   sndNxt = 0;
-  /** Bytes from the head of `snd` that the application has written. */
+  /** One past the last byte that the application has written; the FIN stands there. */
+  writeSeq = 0;
+  /** Bytes in `snd`, the last of them at writeSeq: sent and unacknowledged, then unsent. */
   sndQueued = 0;
   sndLimit = 0;
   /** RCV.NXT as of the last ACK sent. */
@@ -163,6 +165,12 @@ export class Connection extends TimerNode {
   sackedOut = 0;
   lostOut = 0;
   retransOut = 0;
+  /** Record from which on there may be something lost and not sent again; 0: ask from the head. */
+  retransHint = 0;
+  /** One past the highest sequence number SACKed; means something while sackedOut is not 0 and SACK is in use. */
+  sackedTop = 0;
+  /** The peer took SACKs back: until this loss is repaired its rate says nothing. */
+  reneged = false;
 
   // Receive sequence space
   irs = 0;
@@ -201,11 +209,12 @@ export class Connection extends TimerNode {
   /** cwnd and ssthresh before the reduction, for its undoing, and what is to be known for that. */
   priorCwnd = 0;
   priorSsthresh = 0;
+  undoable = false;
   undoMarker = 0;
   undoRetrans = 0;
   /** SND.NXT when the present episode of recovery began. */
   highSeq = 0;
-  /** us at which the first retransmission of it went, for Eifel detection by timestamps (RFC 3522); 0: none. */
+  /** ms at which the first retransmission of it went, for Eifel detection by timestamps (RFC 3522); 0: none. */
   retransStamp = 0;
   /** Proportional rate reduction (RFC 6937). */
   prrDelivered = 0;
@@ -265,7 +274,6 @@ export class Connection extends TimerNode {
   persistAt = 0;
   keepaliveAt = 0;
   finWait2At = 0;
-  corkAt = 0;
   lossProbeAt = 0;
   reorderAt = 0;
   paceAt = 0;
@@ -279,8 +287,7 @@ export class Connection extends TimerNode {
   probesSince = 0;
   lastSend = 0;
   lastAck = 0;
-  /** Ticks from which the next challenge ACK, and the next answer to an empty segment out of window, may go. */
-  challengeAt = 0;
+  /** Tick from which the next answer to an invalid segment (a challenge ACK, say) may go: RFC 5961 §7. */
   outOfWindowAt = 0;
   /** The application found the send buffer full: tell it when there is room. */
   noSpace = false;
@@ -379,7 +386,6 @@ export class Connection extends TimerNode {
   constructor(tcp: TcpContext) {
     super();
     this.tcp = tcp;
-    this.challengeAt = tcp.time.ms;
     this.outOfWindowAt = tcp.time.ms;
   }
 

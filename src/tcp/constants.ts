@@ -34,8 +34,6 @@ export const TIMER_DELACK = 4;
 export const TIMER_KEEPALIVE = 8;
 /** An orphan in FIN-WAIT-2. */
 export const TIMER_FIN_WAIT_2 = 16;
-/** A corked partial segment goes after 200 ms all the same. */
-export const TIMER_CORK = 32;
 
 /** Tail loss probe, RACK's reordering timer: these and the two above never run side by side (Linux's icsk_pending). */
 export const TIMER_LOSS_PROBE = 64;

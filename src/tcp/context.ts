@@ -9,6 +9,7 @@ import type { TimerWheel } from "../platform/timer-wheel.js";
 import type { PortSpace } from "../ports/port-space.js";
 import type { TupleTable } from "../ports/tuple-table.js";
 import type { Connection } from "./connection.js";
+import { AckState } from "./ack-state.js";
 import { TcpCounters } from "./counters.js";
 import { IsnGenerator } from "./isn.js";
 import type { SynRecord } from "./listen.js";
@@ -54,6 +55,7 @@ export class TcpContext {
   readonly settings: TcpSettings;
   readonly counters = new TcpCounters();
   readonly isn: IsnGenerator;
+  readonly random: Random;
   readonly connections = new Slots<Connection>();
   readonly synRecords = new Slots<SynRecord>();
   readonly timeWaits = new Slots<TimeWait>();
@@ -62,6 +64,8 @@ export class TcpContext {
   readonly sent = new SentRuns();
   /** What the ACK in hand says of the delivery rate. */
   readonly rate = new RateSample();
+  /** What the ACK in hand was found to mean. */
+  readonly ack = new AckState();
   /** The options of the SYN about to be written. */
   readonly synOptions = new SynOptions();
   /** Connections to look at when the batch ends; the first touchedCount entries count. */
@@ -81,6 +85,7 @@ export class TcpContext {
     this.ports = parts.ports;
     this.tuples = parts.tuples;
     this.settings = parts.settings;
+    this.random = parts.random;
     this.isn = new IsnGenerator(parts.random, parts.time);
     this.upcalls = upcalls;
   }

@@ -46,6 +46,8 @@ export const SENT_SYN = 32;
 export const SENT_FIN = 64;
 /** It stands in the order of time. */
 export const SENT_TIMED = 128;
+/** Its last segment has PSH. */
+export const SENT_PSH = 256;
 
 const FIRST = 64;
 /** 4 M records are 256 MB: more runs in flight than that there cannot be. */

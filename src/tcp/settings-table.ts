@@ -188,7 +188,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
   {
     name: "net.ipv4.tcp_syn_linear_timeouts",
     doc: "SYNs sent again at intervals of 1 s before they double",
-    default: 4,
+    default: 0,
     min: 0,
     max: 127,
   },

@@ -61,7 +61,7 @@ export class TcpSettings {
   challengeAckLimit = 2147483647;
   rtoMinUs = 200000;
   rtoMax = 120000;
-  synLinearTimeouts = 4;
+  synLinearTimeouts = 0;
   pacingSsRatio = 200;
   pacingCaRatio = 120;
   notsentLowat = 4294967295;

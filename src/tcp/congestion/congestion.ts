@@ -40,6 +40,10 @@ export interface CongestionControl {
   undoCwnd(c: Connection): number;
   /** Sets cwnd and pacing itself, on every ACK, in place of congAvoid and PRR. @param acked segments, new by ACK or SACK */
   congControl?(c: Connection, acked: number, rs: RateSample): void;
+  /** Segments that a burst holds at least, when not 2. */
+  minTsoSegs?(c: Connection): number;
+  /** Windows that the send buffer has room for, when not 2. */
+  readonly sndbufExpand?: number;
   /** Fields of its own for info(); units in their names as Linux's. */
   info?(c: Connection): Readonly<Record<string, number>>;
 }

@@ -1,0 +1,177 @@
+import { ECONNREFUSED } from "../base/errors.js";
+import { seqGt, seqLe } from "../wire/seqnum.js";
+import { ACK, CWR, ECE, FIN, RST, SYN } from "../wire/tcp.js";
+import { ACK_TAKEN, processAck } from "./ack.js";
+import { initialRcvMss } from "./ack-policy.js";
+import { destroy, setState } from "./close.js";
+import { type Connection, touch, wake } from "./connection.js";
+import {
+  CLOSED,
+  ECN_OK,
+  ESTABLISHED,
+  EVENT_CONNECTED,
+  EVENT_WRITABLE,
+  FIN_WAIT_1,
+  SYN_RECEIVED,
+  TIMER_RETRANSMIT,
+} from "./constants.js";
+import { startTransfer } from "./established.js";
+import { sendSynAgain } from "./handshake-out.js";
+import { offeredMss } from "./options.js";
+import { updateMss } from "./path.js";
+import { noteFin, processFin, processText } from "./receive.js";
+import { echoedRtt, sample, updateMinRtt } from "./rtt.js";
+import type { Segment } from "./segment.js";
+import { resetUnknown } from "./stateless.js";
+import { setSenderTimer } from "./timer-set.js";
+import { sendAck } from "./transmit.js";
+
+/*
+ * An active open, from its SYN on; and the end of SYN-RECEIVED where that is a whole connection (a simultaneous open,
+ * or one that fast open let begin early).
+ */
+
+/** When an ACK of something old answers our SYN, the SYN goes again after this, ms (Linux's TCP_TIMEOUT_MIN). */
+const SYN_SOON_MS = 2;
+/** Window without scaling. */
+const WINDOW_MAX = 65535;
+
+/** RFC 9293 §3.10.7.3: SYN-SENT. */
+export function synSent(c: Connection, seg: Segment): void {
+  const { tcp } = c;
+  const hasAck = (seg.flags & ACK) !== 0;
+  // First, ACK: it must acknowledge our SYN and nothing more
+  if (hasAck && (seqLe(seg.ack, c.sndUna) || seqGt(seg.ack, c.sndNxt))) {
+    if (c.retransmits === 0) setSenderTimer(c, TIMER_RETRANSMIT, SYN_SOON_MS);
+    resetUnknown(tcp, seg);
+    return;
+  }
+  if (hasAck && echoOfAnother(c)) {
+    tcp.counters.TcpExtPAWSActive++;
+    resetUnknown(tcp, seg);
+    return;
+  }
+  // Second, RST: believed only with an acceptable ACK
+  if ((seg.flags & RST) !== 0) {
+    if (!hasAck) return;
+    tcp.counters.TcpAttemptFails++;
+    destroy(c, ECONNREFUSED);
+    return;
+  }
+  // Fourth, SYN
+  if ((seg.flags & SYN) === 0) return;
+  takeSyn(c, seg);
+  if (hasAck) completeOpen(c, seg);
+  else simultaneousOpen(c, seg);
+}
+
+/** RFC 7323 §5.8: the echo is of no SYN of ours. */
+function echoOfAnother(c: Connection): boolean {
+  if (!c.sawTs || c.rcvTsecr === 0) return false;
+  return ((c.rcvTsecr - c.retransStamp) | 0) < 0 || ((c.tcp.time.ms - c.rcvTsecr) | 0) < 0;
+}
+
+/** What the peer's SYN says of itself. */
+function takeSyn(c: Connection, seg: Segment): void {
+  const { settings, time } = c.tcp;
+  const window = (c.rcvAdv - c.rcvNxt) | 0;
+  c.irs = seg.seq;
+  c.rcvNxt = (seg.seq + 1) | 0;
+  c.rcvAdv = (c.rcvNxt + window) | 0;
+  c.rcvAcked = c.rcvNxt;
+  c.sndWl1 = seg.seq;
+  c.peerMss = offeredMss(seg);
+  c.tsOk = c.tsOffered && seg.ts;
+  c.sackOk = settings.sack !== 0 && seg.sackOk;
+  if (c.tsOk) {
+    c.tsRecent = seg.tsval;
+    c.tsRecentAt = time.ms;
+  }
+  // RFC 7323 §1.3: scaling needs both sides
+  const scaled = seg.wscale >= 0 && c.scaleOffer >= 0;
+  c.sndWscale = scaled ? seg.wscale : 0;
+  c.rcvWscale = scaled ? c.scaleOffer : 0;
+  if (!scaled) {
+    // ... so a SYN-ACK must not offer what the SYN did not
+    c.scaleOffer = -1;
+    c.windowClamp = Math.min(c.windowClamp, WINDOW_MAX);
+  }
+  c.sndWnd = seg.window;
+  c.maxWnd = c.sndWnd;
+}
+
+/** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
+function completeOpen(c: Connection, seg: Segment): void {
+  const { settings } = c.tcp;
+  // RFC 3168 §6.1.1
+  if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE) c.ecn = ECN_OK;
+  spuriousSyn(c);
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
+  c.sndWnd = seg.window;
+  c.sndSml = seg.ack;
+  setState(c, ESTABLISHED);
+  startTransfer(c);
+  initialRcvMss(c);
+  wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
+  // The handshake's ACK goes by itself
+  sendAck(c);
+  afterSyn(seg);
+  if (seg.length > 0) processText(c, seg);
+  if ((seg.flags & FIN) !== 0) noteFin(c, seg);
+  processFin(c);
+  if (c.index < 0 || c.state === CLOSED) return;
+  touch(c);
+}
+
+/** RFC 4015's idea for a SYN: the answer echoes the first, so sending it again was for nothing. */
+function spuriousSyn(c: Connection): void {
+  if (c.undoable && c.sawTs && c.rcvTsecr !== 0 && c.rcvTsecr === c.retransStamp) c.undoable = false;
+}
+
+/** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
+function simultaneousOpen(c: Connection, seg: Segment): void {
+  const { settings } = c.tcp;
+  setState(c, SYN_RECEIVED);
+  c.sndWl2 = c.iss;
+  if (settings.ecn !== 0 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
+  updateMss(c);
+  initialRcvMss(c);
+  sendSynAgain(c, SYN | ACK);
+}
+
+/** The peer's SYN-ACK in a simultaneous open. */
+export function simultaneousAck(c: Connection, seg: Segment): void {
+  if (processAck(c, seg, false) !== ACK_TAKEN || !seqGt(seg.ack, c.iss)) {
+    resetUnknown(c.tcp, seg);
+    return;
+  }
+  synReceivedAck(c, seg);
+  c.ackNow = true;
+}
+
+/** Our SYN, or SYN-ACK, is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came in between. */
+export function synReceivedAck(c: Connection, seg: Segment): void {
+  c.sndWnd = (seg.flags & SYN) !== 0 ? seg.window : seg.window << c.sndWscale;
+  if (c.sndWnd > c.maxWnd) c.maxWnd = c.sndWnd;
+  c.sndWl1 = seg.seq;
+  if (c.srtt === 0 && c.sawTs && c.rcvTsecr !== 0) {
+    const us = echoedRtt(c);
+    if (us > 0) {
+      updateMinRtt(c, us, false);
+      sample(c, us);
+    }
+  }
+  setState(c, ESTABLISHED);
+  startTransfer(c);
+  initialRcvMss(c);
+  if (c.finQueued) setState(c, FIN_WAIT_1);
+  c.sndSml = seg.ack;
+  wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
+  touch(c);
+}
+
+/** Moves the segment past its SYN. */
+function afterSyn(seg: Segment): void {
+  seg.flags &= ~SYN;
+  seg.seq = (seg.seq + 1) | 0;
+}

@@ -1,0 +1,97 @@
+import type { Connection } from "./connection.js";
+import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { optionBytes } from "./options.js";
+import { XMIT_US } from "./sent.js";
+import { TS_SPACE } from "../wire/tcp.js";
+
+/*
+ * Whether and how much new data may go: the tests of Linux's tcp_write_xmit, one function each.
+ */
+
+/** Linux's tcp_tso_win_divisor: a third of the window is worth a burst. */
+const WINDOW_DIVISOR = 3;
+/** Small bursts are not put off when the last one is so long ago, us. */
+const RECENT_US = 1000;
+/** A burst lasts about 2^-10 s at the pacing rate. */
+const PACING_SHIFT = 10;
+const RTT_SHIFT = 9;
+
+/** Eff.snd.MSS for the next segment: less what its SACK blocks take (RFC 6691). */
+export function currentMss(c: Connection): number {
+  if (c.sackBlocks === 0 && !c.dsackDue) return c.mss;
+  return c.mss - optionBytes(c) + (c.tsOk ? TS_SPACE : 0);
+}
+
+/** Segments that cwnd lets out now: half of it at most, so that there are two bursts in flight. */
+export function cwndQuota(c: Connection): number {
+  const { inFlight, cwnd } = c;
+  if (inFlight >= cwnd) return 0;
+  const half = cwnd > 3 ? cwnd >> 1 : 1;
+  const rest = cwnd - inFlight;
+  return half < rest ? half : rest;
+}
+
+/** Bytes between SND.NXT and the right edge of the window. */
+export function windowRoom(c: Connection): number {
+  return (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+}
+
+/** RFC 6093: the peer has not acknowledged all that is urgent. */
+export function urgentMode(c: Connection): boolean {
+  return c.urgentMode && c.sndUp !== c.sndUna;
+}
+
+/**
+ * Whether a segment smaller than the MSS waits: under a cork, or by Nagle's rule (RFC 9293 §3.7.4) in Minshall's
+ * variant, while an earlier small one is unacknowledged.
+ */
+export function nagleHolds(c: Connection): boolean {
+  if (c.cork) return true;
+  if (c.noDelay || c.packetsOut === 0) return false;
+  return ((c.sndSml - c.sndUna) | 0) > 0 && ((c.sndSml - c.sndNxt) | 0) <= 0;
+}
+
+/** Segments in a burst that lasts a millisecond at the present rate (Linux's TSO autosizing), two at least. */
+export function burstSegments(c: Connection, mss: number): number {
+  let bytes = Math.floor(c.pacingRate / (1 << PACING_SHIFT));
+  const shift = c.minRtt === MIN_RTT_NONE ? 31 : c.minRtt >> RTT_SHIFT;
+  if (shift < 31) bytes += 65536 >> shift;
+  if (bytes > GSO_MAX_PAYLOAD) bytes = GSO_MAX_PAYLOAD;
+  const segs = Math.floor(bytes / mss);
+  return segs > 2 ? segs : 2;
+}
+
+/** Why a burst was put off. */
+export const DEFER_NO = 0;
+export const DEFER_CWND = 1;
+export const DEFER_WINDOW = 2;
+
+/**
+ * Whether to wait for more ACKs and send more at once (Linux's tcp_tso_should_defer): never in recovery, never when the
+ * next ACK is far off.
+ * @param unsent bytes, more than one segment @param most segments in a burst
+ */
+export function defersBurst(c: Connection, unsent: number, mss: number, most: number): number {
+  if (c.caState >= CA_RECOVERY || c.finQueued) return DEFER_NO;
+  const { us } = c.tcp.time;
+  if (c.timeTail === 0 || c.rtxHead === 0) return DEFER_NO;
+  const d = c.tcp.sent.data;
+  if (((us - (d[c.timeTail + XMIT_US] as number)) | 0) > RECENT_US) return DEFER_NO;
+  const room = windowRoom(c);
+  const { inFlight } = c;
+  const cong = (c.cwnd - inFlight) * mss;
+  const limit = room < cong ? room : cong;
+  if (limit >= most * mss) return DEFER_NO;
+  const chunk = Math.floor(Math.min(c.sndWnd, c.cwnd * mss) / WINDOW_DIVISOR);
+  if (limit >= chunk) return DEFER_NO;
+  // Half a round trip at most until the next ACK, or it is not worth waiting for
+  if (((us - (d[c.rtxHead + XMIT_US] as number)) | 0) < c.srtt >> 4) return DEFER_NO;
+  if (cong < room) return cong <= unsent ? DEFER_CWND : DEFER_NO;
+  return room <= unsent ? DEFER_WINDOW : DEFER_NO;
+}
+
+/** Bytes that may go in one row; one segment where a header bit or pointer must not be repeated in others. */
+export function rowLimit(c: Connection, mss: number): number {
+  if ((c.ecn & ECN_QUEUE_CWR) !== 0 || urgentMode(c)) return mss;
+  return GSO_MAX_PAYLOAD - (GSO_MAX_PAYLOAD % mss);
+}
