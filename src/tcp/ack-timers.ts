@@ -1,8 +1,8 @@
 import { inPingpong } from "./ack-policy.js";
 import type { Connection } from "./connection.js";
 import { ATO_MIN, DELACK_MAX, TIMER_DELACK, TIMER_SACK_DELAY } from "./constants.js";
-import { sendAck } from "./output.js";
 import { setTimer, stopTimer } from "./timer-set.js";
+import { sendAck } from "./transmit.js";
 
 /** Sends the ACK that is owed. Where the link takes nothing, it is tried again. */
 export function sendOwedAck(c: Connection): void {

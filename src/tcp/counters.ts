@@ -48,6 +48,7 @@ export class TcpCounters {
   TcpExtTCPDSACKOfoSent = 0;
   TcpExtTCPAckCompressed = 0;
   TcpExtTCPZeroWindowDrop = 0;
+  TcpExtBeyondWindow = 0;
   /** Segments that met no socket; answered with a reset, unless they were resets. */
   TapstackTcpNoPorts = 0;
   /** Frames taken. One that stands for several segments counts once here and several times in TcpInSegs. */

@@ -1,8 +1,9 @@
 import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE, URG } from "../wire/tcp.js";
-import { moreQuickAcks, readWantsAck } from "./ack-policy.js";
+import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
 import { memoryScarce } from "./pressure.js";
+import type { Segment } from "./segment.js";
 import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
 
 /*
@@ -10,8 +11,6 @@ import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./windo
  * right-sizing: Fisk and Feng, "Dynamic right-sizing in TCP", 2001; Linux's tcp_rcv_space_adjust).
  */
 
-/** Linux's TCP_MIN_MSS. */
-const MSS_LEAST = 88;
 /** Segments below this do not open the window. */
 const GROWS_FROM = 128;
 /** Linux's TCP_INIT_CWND. */
@@ -45,7 +44,7 @@ export function initReceiveBuffer(c: Connection): void {
   const mss = advertised(c);
   const most = fullSpace(c);
   const now = offered(c);
-  c.rcvMss = Math.max(Math.min(mss, c.mss, now >> 1, MSS_DEFAULT), MSS_LEAST);
+  initialRcvMss(c);
   if (c.windowClamp === 0 || c.windowClamp > most) c.windowClamp = most;
   // Room for a segment more than is offered
   if (c.windowClamp > 2 * mss && c.windowClamp + mss > most) c.windowClamp = Math.max(2 * mss, most - mss);
@@ -145,6 +144,11 @@ function measureRtt(c: Connection): void {
   }
   c.rcvRttSeq = (c.rcvNxt + offered(c)) | 0;
   c.rcvRttStamp = us === 0 ? 1 : us;
+}
+
+/** The same for any segment that carries timestamps, before what is old of it is cut off. */
+export function measureByTimestamp(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, seg.length);
 }
 
 /** RFC 7323 §4.1's echo measures it for a receiver, too, where a full segment answers an ACK of ours at once. */
