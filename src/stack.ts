@@ -211,10 +211,10 @@ export class Stack {
     return this.config.format(name);
   }
 
-  /** Every socket, connection and TIME-WAIT record, in no order. */
-  sockets(): readonly SocketEntry[] {
+  /** Every socket, connection and TIME-WAIT record, in no order. @param details with what `ss -i` shows of TCP */
+  sockets(details = false): readonly SocketEntry[] {
     this.enter();
-    return this.opened.entries();
+    return this.opened.entries(details);
   }
 
   /** Every counter, under nstat's names; links' own included. */

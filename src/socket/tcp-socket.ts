@@ -1,6 +1,5 @@
 import { EADDRNOTAVAIL, EALREADY, EBADF, EINVAL, EISCONN, ENETUNREACH, ENOTCONN, SystemError } from "../base/errors.js";
 import type { Binding } from "../ports/binding.js";
-import { roomToWrite } from "../tcp/ack.js";
 import {
   abortConnection,
   acceptConnection,
@@ -13,18 +12,30 @@ import {
   shutdownWrite,
   skipConnection,
   writeConnection,
+  writeUrgent,
 } from "../tcp/calls.js";
 import type { Connection, ConnectionOwner } from "../tcp/connection.js";
-import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT } from "../tcp/constants.js";
-import { connectionInfo } from "../tcp/info.js";
+import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
+import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
+import { atMark, urgentRead } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { connectionEntry, listenerEntry, type SocketEntry } from "./entries.js";
 import { getTcpOption, setTcpOption } from "./tcp-options.js";
-import { ERROR, HANGUP, type OptionName, READ_HANGUP, READABLE, type SocketAddress, WRITABLE } from "./types.js";
+import {
+  ERROR,
+  HANGUP,
+  type OptionName,
+  PRIORITY,
+  READ_HANGUP,
+  READABLE,
+  type SocketAddress,
+  WRITABLE,
+} from "./types.js";
 
 const DEFAULT_BACKLOG = 4096;
 /** SO_TYPE: SOCK_STREAM */
@@ -216,6 +227,25 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     return writeConnection(c, source, offset, length);
   }
 
+  override sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    if (!this.open) return -EBADF;
+    if (!inside(source, offset, length)) return -EINVAL;
+    this.host.enter();
+    const c = this.connection;
+    if (c.error !== 0) return this.takeError();
+    return writeUrgent(c, source, offset, length);
+  }
+
+  override receiveUrgent(): number {
+    if (!this.open) return -EBADF;
+    this.host.enter();
+    return urgentRead(this.connection);
+  }
+
+  override atMark(): boolean {
+    return this.open && atMark(this.connection);
+  }
+
   shutdown(how: "read" | "write" | "both"): void {
     this.check("shutdown");
     this.host.enter();
@@ -257,6 +287,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const ended = endOfStream(c);
     if (c.rcvQueued > 0 || ended) mask |= READABLE;
     if (ended) mask |= READ_HANGUP;
+    if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
     else if (roomToWrite(c)) mask |= WRITABLE;
     else c.noSpace = true;
@@ -269,7 +300,8 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (name === "SO_REUSEADDR") this.reuseAddr = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
     else if (name === "SO_REUSEPORT") this.reusePort = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
     else if (name === "SO_LINGER") this.linger = wholeNumber(name, value, -1, 0x7fffffff);
-    else if (!setTcpOption(this.connection, name, value)) throw noSuchOption("setsockopt", name, "tcp");
+    else if (!setTcpOption(this.connection, name, value, this.listener !== null))
+      throw noSuchOption("setsockopt", name, "tcp");
     if (this.binding !== null && name.startsWith("SO_REUSE"))
       this.tcp.context.ports.setReuse(this.binding, this.reuseAddr, this.reusePort);
   }
@@ -296,17 +328,13 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   }
 
   override info(): Readonly<Record<string, number>> {
-    const info = connectionInfo(this.connection);
-    const { listener } = this;
-    return listener === null
-      ? info
-      : { ...info, state: LISTEN, unacked: listener.queue.length, sacked: listener.backlog };
+    return this.listener === null ? connectionInfo(this.connection) : listenerInfo(this.listener);
   }
 
-  entry(): SocketEntry | null {
+  entry(details: boolean): SocketEntry | null {
     const { listener } = this;
-    if (listener !== null) return listenerEntry(this, this.localAddr, listener.queue.length, listener.backlog);
-    return this.connection.state === CLOSED ? null : connectionEntry(this.connection, this);
+    if (listener !== null) return listenerEntry(this, this.localAddr, listener, details);
+    return this.connection.state === CLOSED ? null : connectionEntry(this.connection, this, details);
   }
 
   private get localAddr(): Addr {
@@ -316,7 +344,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   /** The connection has been used: by an attempt that failed, or one that is over. */
   private get started(): boolean {
-    return this.connection.sndMax !== this.connection.sndUna || this.connection.remotePort !== 0;
+    return this.connection.sndNxt !== this.connection.sndUna || this.connection.remotePort !== 0;
   }
 
   private renew(): void {

@@ -1,4 +1,4 @@
-import { seqGt, seqLe, seqLt } from "../wire/seqnum.js";
+import { seqGt, seqLt } from "../wire/seqnum.js";
 import { CWR, ECE, SYN } from "../wire/tcp.js";
 import {
   ACK_ADVANCED,
@@ -20,9 +20,9 @@ import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
 import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
 import { hasUnsent, PUSH_NOW, push } from "./output.js";
-import { pawsFresh } from "./paws.js";
 import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
+import { pawsFresh } from "./paws.js";
 import { rackUpdateWindow } from "./rack.js";
 import { rateGenerate } from "./rate.js";
 import { alert } from "./recovery.js";
@@ -99,7 +99,10 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
 function read(c: Connection, seg: Segment, priorUna: number): void {
   const { ack, counters } = c.tcp;
   const plain =
-    (ack.flags & ACK_ADVANCED) !== 0 && seg.length === 0 && seg.sackBlocks === 0 && (seg.flags & (ECE | CWR | SYN)) === 0;
+    (ack.flags & ACK_ADVANCED) !== 0 &&
+    seg.length === 0 &&
+    seg.sackBlocks === 0 &&
+    (seg.flags & (ECE | CWR | SYN)) === 0;
   if (plain) counters.TcpExtTCPHPAcks++;
   else if (seg.length === 0) counters.TcpExtTCPPureAcks++;
   if (seg.length > 0) ack.flags |= ACK_DATA;
@@ -119,7 +122,7 @@ function read(c: Connection, seg: Segment, priorUna: number): void {
 export function noteTimestamp(c: Connection, seg: Segment): void {
   if (!c.sawTs || seqGt(seg.seq, c.rcvAcked) || !pawsFresh(c, 0)) return;
   c.tsRecent = c.rcvTsval;
-  c.tsRecentAt = c.tcp.time.ms;
+  c.tsRecentAt = c.tcp.time.s;
 }
 
 /** SND.WND, from a segment that is not older than the last that set it (RFC 9293 §3.10.7.4). @returns whether it is new */
@@ -249,9 +252,4 @@ export function afterAcks(c: Connection): void {
   if (!roomToWrite(c)) return;
   c.noSpace = false;
   wake(c, EVENT_WRITABLE);
-}
-
-/** Whether SND.UNA has reached everything up to `seq`. */
-export function acknowledged(c: Connection, seq: number): boolean {
-  return seqLe(seq, c.sndUna);
 }

@@ -74,7 +74,12 @@ export function cleanQueue(c: Connection): void {
   const measured = updateRtt(c, rtt, sackRtt, last);
   if ((ack.flags & ACK_ACKED) !== 0) afterProgress(c);
   // A round trip of what was sent after the head last was: the timer may move on, else it would never end
-  else if (head !== 0 && measured && sackRtt >= 0 && sackRtt > ((time.us - (c.tcp.sent.data[head + XMIT_US] as number)) | 0))
+  else if (
+    head !== 0 &&
+    measured &&
+    sackRtt >= 0 &&
+    sackRtt > ((time.us - (c.tcp.sent.data[head + XMIT_US] as number)) | 0)
+  )
     ack.flags |= ACK_SET_TIMER;
   c.congestion.pktsAcked?.(c, segments, rate.rtt, rate.priorInFlight);
 }

@@ -1,29 +1,36 @@
-import { EAGAIN, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
-import { abort, destroy, dropReceived, limitFinWait2, setState } from "./close.js";
-import { initialWindow } from "./congestion/window.js";
+import { EAGAIN, ECONNRESET, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
+import type { Route } from "../ip/route.js";
+import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
+  ECN_OK,
   ESTABLISHED,
   FIN_WAIT_1,
   KIND_CONNECTION,
+  KIND_TIME_WAIT,
   LAST_ACK,
   RTO_MIN,
   SYN_RECEIVED,
   SYN_SENT,
   TIMER_PERSIST,
-  TIMER_RETRANSMIT,
   URGENT_NONE,
 } from "./constants.js";
-import type { Listener } from "./listen.js";
-import { windowScaleFor } from "./options.js";
-import { output, sendSyn } from "./output.js";
+import { awaitsWrite, opensFast } from "./fast-open.js";
+import { deferConnect, queueSynData } from "./fast-open-client.js";
+import { sendSyn } from "./handshake-out.js";
+import type { Listener } from "./listener.js";
+import { output } from "./output.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
 import { readMoved } from "./receive-buffer.js";
+import { endTimeWait } from "./time-wait.js";
 import { setTimer } from "./timer-set.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
+import { setUrgent } from "./urgent-out.js";
+import { clampOf, selectInitialWindow } from "./window.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
@@ -39,25 +46,67 @@ export function openConnection(c: Connection): number {
   if (route === null) return tcp.ip.routeError < 0 ? tcp.ip.routeError : -ENETUNREACH;
   c.route = route;
   c.error = 0;
-  const offer = advertisedMss(route);
-  c.advMss = c.userMss > 0 ? Math.min(c.userMss, offer) : offer;
-  updateMss(c);
-  c.cwnd = initialWindow(c);
-  c.scaleOffer = tcp.settings.windowScaling === 0 ? -1 : windowScaleFor(c.rcvLimit);
-  c.iss = tcp.isn.next(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  c.sndUna = c.iss;
-  c.sndNxt = c.iss;
-  c.sndMax = c.iss;
-  c.sndSml = c.iss;
+  chooseSequence(c);
+  offerOptions(c, route);
   c.index = tcp.connections.add(c);
   tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
   tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  tcp.counters.TcpActiveOpens++;
   setState(c, SYN_SENT);
-  setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + c.rto) | 0);
+  if (!deferConnect(c)) startOpen(c);
+  return 0;
+}
+
+/** The SYN goes: at connect, or with the first data when that was to wait for it. */
+function startOpen(c: Connection): void {
+  const { tcp } = c;
+  tcp.counters.TcpActiveOpens++;
   // A link that takes nothing now gets the SYN when the timer comes round.
   sendSyn(c);
-  return 0;
+}
+
+/** The initial sequence number; in the place of a TIME-WAIT one above it, and its TS.Recent is ours (RFC 6191 §3). */
+function chooseSequence(c: Connection): void {
+  const { tcp } = c;
+  const value = tcp.tuples.find(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
+  const before = value >= 0 && (value & 3) === KIND_TIME_WAIT ? tcp.timeWaits.get(value >>> 2) : null;
+  if (before === null) c.iss = tcp.isn.next(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
+  else {
+    c.iss = before.nextIss;
+    c.tsRecent = before.tsRecent;
+    c.tsRecentAt = before.tsRecentAt;
+    tcp.counters.TcpExtTWRecycled++;
+    endTimeWait(before);
+  }
+  c.sndUna = c.iss;
+  c.sndNxt = c.iss;
+  c.writeSeq = (c.iss + 1) | 0;
+  c.sndSml = c.iss;
+  c.sndUp = c.iss;
+  c.pushedSeq = c.iss;
+}
+
+/** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */
+function offerOptions(c: Connection, route: Route): void {
+  const { tcp } = c;
+  const { settings } = tcp;
+  const most = advertisedMss(route);
+  c.advMss = c.userMss > 0 ? Math.min(c.userMss, most) : most;
+  c.peerMss = MSS_DEFAULT;
+  updateMss(c);
+  c.tsOffered = settings.timestamps !== 0;
+  c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
+  c.sackOk = settings.sack !== 0;
+  // RFC 3168 §6.1.1: agreed once the SYN-ACK says so
+  c.ecn = settings.ecn === 1 ? ECN_OK : 0;
+  const scaling = settings.windowScaling !== 0;
+  const stamps = c.tsRecent !== 0 && c.tsOffered ? TS_SPACE : 0;
+  const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clampOf(c));
+  c.scaleOffer = scaling ? initial.scale : -1;
+  c.windowClamp = initial.clamp;
+  c.rcvSsthresh = initial.window;
+  c.rcvNxt = 0;
+  c.rcvAcked = 0;
+  c.rcvAdv = initial.window;
 }
 
 /**
@@ -65,7 +114,23 @@ export function openConnection(c: Connection): number {
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT) return refuseWrite(c);
+  const n = queueData(c, source, start, length);
+  if (n > 0) output(c);
+  return n;
+}
+
+/** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
+export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) {
+    setUrgent(c);
+    output(c);
+  }
+  return n;
+}
+
+function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
+  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
   const room = c.sndLimit - c.sndQueued;
   let n = length < room ? length : room;
@@ -84,15 +149,26 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
   }
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
+  c.writeSeq = (c.writeSeq + n) | 0;
   if (n < length) c.noSpace = true;
-  output(c);
   return n;
 }
 
-function refuseWrite(c: Connection): number {
+/** A write in none of the states that take data. */
+function earlyWrite(c: Connection, source: Uint8Array, start: number, length: number): number {
+  if (c.state === SYN_SENT && awaitsWrite(c)) {
+    const n = queueSynData(c, source, start, length);
+    if (n >= 0) startOpen(c);
+    return n;
+  }
+  // Linux waits for ESTABLISHED; RFC 9293 §3.10.2 would queue
   if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;
-  if (c.state === CLOSED && c.iss === 0 && c.sndMax === 0 && c.irs === 0) return -ENOTCONN;
-  return -EPIPE;
+  return neverOpened(c) ? -ENOTCONN : -EPIPE;
+}
+
+/** No attempt was ever made with it. */
+function neverOpened(c: Connection): boolean {
+  return c.state === CLOSED && c.remotePort === 0;
 }
 
 /**
@@ -129,7 +205,7 @@ export function skipConnection(c: Connection, length: number): number {
 
 function emptyRead(c: Connection): number {
   if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
-  if (c.state === CLOSED) return c.irs === 0 && c.sndMax === 0 ? -ENOTCONN : 0;
+  if (c.state === CLOSED) return neverOpened(c) ? -ENOTCONN : 0;
   return -EAGAIN;
 }
 
@@ -168,7 +244,8 @@ export function shutdownWrite(c: Connection): number {
       setState(c, LAST_ACK);
       break;
     case SYN_SENT:
-      destroy(c, 0);
+      // As Linux: to shut what has not begun is to give it up
+      destroy(c, ECONNRESET);
       return 0;
     case CLOSED:
       return -ENOTCONN;
@@ -184,6 +261,7 @@ export function shutdownWrite(c: Connection): number {
 export function shutdownRead(c: Connection): number {
   if (c.state === CLOSED) return -ENOTCONN;
   c.readShut = true;
+  if (c.state === SYN_SENT) destroy(c, ECONNRESET);
   return 0;
 }
 
@@ -192,28 +270,38 @@ export function shutdownRead(c: Connection): number {
  * RFC 2525 §2.17); otherwise what is queued is delivered, then FIN.
  */
 export function closeConnection(c: Connection): void {
-  c.owner = null;
-  c.embryonic = false;
+  orphaned(c);
   if (c.index < 0) {
     dropReceived(c);
     return;
   }
   if (c.rcvQueued > 0) {
     c.tcp.counters.TcpExtTCPAbortOnClose++;
-    abort(c, 0);
+    resetPeer(c);
+    destroy(c, 0);
     return;
   }
   c.readShut = true;
   shutdownWrite(c);
-  limitFinWait2(c);
+  if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
 }
 
-/** ABORT: RST now; queued data is lost. */
+/** ABORT (SO_LINGER with 0 seconds): RST now; queued data is lost. Linux looks for unread data first. */
 export function abortConnection(c: Connection): void {
-  c.owner = null;
-  c.embryonic = false;
-  if (c.index < 0) dropReceived(c);
-  else abort(c, 0);
+  orphaned(c);
+  if (c.index < 0) {
+    dropReceived(c);
+    return;
+  }
+  const { counters } = c.tcp;
+  if (c.rcvQueued > 0) {
+    counters.TcpExtTCPAbortOnClose++;
+    resetPeer(c);
+    destroy(c, 0);
+    return;
+  }
+  counters.TcpExtTCPAbortOnData++;
+  abort(c, 0);
 }
 
 /** TCP_NODELAY, TCP_CORK, TCP_MAXSEG or a buffer size changed: what waited for it may go. */

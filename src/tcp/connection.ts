@@ -339,6 +339,8 @@ export class Connection extends TimerNode {
   probeEnd = 0;
   probeAt = 0;
   mtuProbing = false;
+  /** The path takes less than what is in flight: that goes again when the batch ends. */
+  tooLarge = false;
 
   // Urgent data (RFC 6093)
   sndUp = 0;

@@ -8,16 +8,18 @@ import type { StackTime } from "../platform/time.js";
 import type { TimerWheel } from "../platform/timer-wheel.js";
 import type { PortSpace } from "../ports/port-space.js";
 import type { TupleTable } from "../ports/tuple-table.js";
-import type { Connection } from "./connection.js";
 import { AckState } from "./ack-state.js";
+import type { Connection } from "./connection.js";
 import { TcpCounters } from "./counters.js";
+import { FastOpen } from "./fast-open.js";
 import { IsnGenerator } from "./isn.js";
-import type { SynRecord } from "./listen.js";
 import { SynOptions } from "./options.js";
 import { RateSample } from "./rate.js";
 import { Segment } from "./segment.js";
 import { SentRuns } from "./sent.js";
 import type { TcpSettings } from "./settings.js";
+import { SynCookies } from "./syn-cookie.js";
+import type { SynRecord } from "./syn-record.js";
 import type { TimeWait } from "./time-wait.js";
 
 /** Calls from the data at the bottom of this folder to the code at its top. */
@@ -56,9 +58,13 @@ export class TcpContext {
   readonly counters = new TcpCounters();
   readonly isn: IsnGenerator;
   readonly random: Random;
+  readonly cookies: SynCookies;
+  readonly fastOpen: FastOpen;
   readonly connections = new Slots<Connection>();
   readonly synRecords = new Slots<SynRecord>();
   readonly timeWaits = new Slots<TimeWait>();
+  /** Connections that nobody holds any more and that only finish; TIME-WAITs are none of them. */
+  orphans = 0;
   readonly segment = new Segment();
   /** What all connections have in flight. */
   readonly sent = new SentRuns();
@@ -87,6 +93,8 @@ export class TcpContext {
     this.settings = parts.settings;
     this.random = parts.random;
     this.isn = new IsnGenerator(parts.random, parts.time);
+    this.cookies = new SynCookies(parts.random, parts.time);
+    this.fastOpen = new FastOpen(parts.random, parts.time, parts.settings);
     this.upcalls = upcalls;
   }
 }

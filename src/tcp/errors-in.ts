@@ -2,6 +2,7 @@ import { EMSGSIZE } from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
 import { destroy } from "./close.js";
+import { TS_SPACE } from "../wire/tcp.js";
 import { type Connection, touch } from "./connection.js";
 import { KIND_CONNECTION, SYN_RECEIVED, SYN_SENT } from "./constants.js";
 import type { TcpContext } from "./context.js";
@@ -21,7 +22,7 @@ export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
     return;
   }
   const c = tcp.connections.get(value >>> 2);
-  if (!(seqGe(seq, c.sndUna) && seqLe(seq, c.sndMax))) {
+  if (!(seqGe(seq, c.sndUna) && seqLe(seq, c.sndNxt))) {
     // RFC 5927 §4: not about anything that is in flight
     tcp.counters.TcpExtOutOfWindowIcmps++;
     report.credible = false;
@@ -40,12 +41,10 @@ export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
  */
 function smallerPath(c: Connection, mtu: number): void {
   const { ip, settings } = c.tcp;
-  const mss = Math.max(Math.max(mtu, ip.pathMtus.minimum) - IP_AND_TCP, settings.minSndMss);
+  const headers = IP_AND_TCP + (c.tsOk ? TS_SPACE : 0);
+  const mss = Math.max(Math.max(mtu, ip.pathMtus.minimum) - headers, settings.minSndMss);
   if (mss >= c.mss) return;
   c.mss = mss;
-  if (c.sndMax === c.sndUna || c.state === SYN_SENT || c.state === SYN_RECEIVED) return;
-  c.rttTiming = false;
-  c.sndNxt = c.sndUna;
-  if (c.cwnd < mss) c.cwnd = mss;
+  c.tooLarge = true;
   touch(c);
 }

@@ -156,7 +156,8 @@ export function markLost(c: Connection, at: number): void {
   const segs = d[at + SEGS] as number;
   if ((flags & SENT_SACKED) !== 0) return;
   const hint = c.retransHint;
-  if (hint === 0 ? c.retransOut >= c.lostOut : seqLt(d[at + SEQ] as number, d[hint + SEQ] as number)) c.retransHint = at;
+  if (hint === 0 ? c.retransOut >= c.lostOut : seqLt(d[at + SEQ] as number, d[hint + SEQ] as number))
+    c.retransHint = at;
   if ((flags & SENT_LOST) !== 0) {
     if ((flags & SENT_RETRANS) === 0) return;
     // Sent again, and lost again

@@ -6,8 +6,8 @@ import { challenge, mayAnswerInvalid } from "./challenge.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import {
-  CLOSING,
   CLOSE_WAIT,
+  CLOSING,
   ESTABLISHED,
   FIN_WAIT_1,
   FIN_WAIT_2,
@@ -15,11 +15,10 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from "./constants.js";
-import { parseOptions } from "./options.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
-import { pawsRejects } from "./paws.js";
+import { parseOptions } from "./options.js";
+import { pawsRejectsSegment } from "./paws.js";
 import { noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
-import { measureByTimestamp } from "./receive-buffer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
@@ -56,7 +55,6 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!checkAck(c, seg)) return;
-  measureByTimestamp(c, seg);
   trimOld(c, seg);
   processText(c, seg);
   if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
@@ -65,7 +63,7 @@ export function synchronized(c: Connection, seg: Segment): void {
 
 /** RFC 7323 §5.3 R1, before all else. A reset is looked at whatever its timestamp says. */
 function checkTimestamp(c: Connection, seg: Segment): boolean {
-  if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejects(c, seg)) return true;
+  if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejectsSegment(c, seg)) return true;
   const { counters } = c.tcp;
   if ((seg.flags & SYN) !== 0) return challengeSyn(c);
   counters.TcpExtPAWSEstab++;
@@ -178,17 +176,16 @@ function checkAck(c: Connection, seg: Segment): boolean {
     if (c.state !== ESTABLISHED || result === ACK_UNSENT) challenge(c);
     return false;
   }
-  return finAcknowledged(c);
+  return finAcknowledged(c, seg);
 }
 
 /** What it means that our FIN is acknowledged. Returns whether the connection goes on. */
-function finAcknowledged(c: Connection): boolean {
+function finAcknowledged(c: Connection, seg: Segment): boolean {
   if (!c.finSent || !seqLe(c.sndNxt, c.sndUna)) return true;
   switch (c.state) {
     case FIN_WAIT_1:
       setState(c, FIN_WAIT_2);
-      limitFinWait2(c);
-      return c.index >= 0;
+      return limitFinWait2(c, seg);
     case CLOSING:
       enterTimeWait(c);
       return false;

@@ -2,26 +2,29 @@ import { ECONNREFUSED } from "../base/errors.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
 import { ACK, CWR, ECE, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
-import { initialRcvMss } from "./ack-policy.js";
 import { destroy, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
   CLOSED,
   ECN_OK,
-  ESTABLISHED,
   EVENT_CONNECTED,
   EVENT_WRITABLE,
   FIN_WAIT_1,
   SYN_RECEIVED,
   TIMER_RETRANSMIT,
 } from "./constants.js";
-import { startTransfer } from "./established.js";
+import { agreeTimestamps, established, initTransfer } from "./establish.js";
+import { releaseRequest } from "./fast-open.js";
+import { fastOpenAnswered } from "./fast-open-client.js";
+import { markLost } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
 import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
+import { lossWithoutCongestion } from "./recovery-path.js";
 import { echoedRtt, sample, updateMinRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
+import { NEXT } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
 import { setSenderTimer } from "./timer-set.js";
 import { sendAck } from "./transmit.js";
@@ -83,10 +86,7 @@ function takeSyn(c: Connection, seg: Segment): void {
   c.peerMss = offeredMss(seg);
   c.tsOk = c.tsOffered && seg.ts;
   c.sackOk = settings.sack !== 0 && seg.sackOk;
-  if (c.tsOk) {
-    c.tsRecent = seg.tsval;
-    c.tsRecentAt = time.ms;
-  }
+  if (c.tsOk) agreeTimestamps(c, seg.tsval, time.s);
   // RFC 7323 §1.3: scaling needs both sides
   const scaled = seg.wscale >= 0 && c.scaleOffer >= 0;
   c.sndWscale = scaled ? seg.wscale : 0;
@@ -109,9 +109,10 @@ function completeOpen(c: Connection, seg: Segment): void {
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;
   c.sndSml = seg.ack;
-  setState(c, ESTABLISHED);
-  startTransfer(c);
-  initialRcvMss(c);
+  updateMss(c);
+  initTransfer(c);
+  established(c, seg);
+  if (fastOpenAnswered(c, seg)) resendSynData(c);
   wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
   // The handshake's ACK goes by itself
   sendAck(c);
@@ -121,6 +122,12 @@ function completeOpen(c: Connection, seg: Segment): void {
   processFin(c);
   if (c.index < 0 || c.state === CLOSED) return;
   touch(c);
+}
+
+/** RFC 7413 §4.2.1: the server did not take what came with the SYN. */
+function resendSynData(c: Connection): void {
+  for (let at = c.rtxHead; at !== 0; at = c.tcp.sent.data[at + NEXT] as number) markLost(c, at);
+  lossWithoutCongestion(c);
 }
 
 /** RFC 4015's idea for a SYN: the answer echoes the first, so sending it again was for nothing. */
@@ -135,7 +142,6 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   c.sndWl2 = c.iss;
   if (settings.ecn !== 0 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
   updateMss(c);
-  initialRcvMss(c);
   sendSynAgain(c, SYN | ACK);
 }
 
@@ -151,9 +157,6 @@ export function simultaneousAck(c: Connection, seg: Segment): void {
 
 /** Our SYN, or SYN-ACK, is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came in between. */
 export function synReceivedAck(c: Connection, seg: Segment): void {
-  c.sndWnd = (seg.flags & SYN) !== 0 ? seg.window : seg.window << c.sndWscale;
-  if (c.sndWnd > c.maxWnd) c.maxWnd = c.sndWnd;
-  c.sndWl1 = seg.seq;
   if (c.srtt === 0 && c.sawTs && c.rcvTsecr !== 0) {
     const us = echoedRtt(c);
     if (us > 0) {
@@ -161,9 +164,9 @@ export function synReceivedAck(c: Connection, seg: Segment): void {
       sample(c, us);
     }
   }
-  setState(c, ESTABLISHED);
-  startTransfer(c);
-  initialRcvMss(c);
+  if (c.fastOpen === null || c.fastOpen.request === null) initTransfer(c);
+  releaseRequest(c, false);
+  established(c, seg);
   if (c.finQueued) setState(c, FIN_WAIT_1);
   c.sndSml = seg.ack;
   wake(c, EVENT_CONNECTED | EVENT_WRITABLE);

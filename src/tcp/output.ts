@@ -30,7 +30,7 @@ import {
   urgentMode,
   windowRoom,
 } from "./send-rules.js";
-import { END, MSS, NO_RECORDS, SEGS, FLAGS as RECORD_FLAGS, SENT_FIN, SENT_PSH, SEQ, XMIT_US } from "./sent.js";
+import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, SEQ, XMIT_US } from "./sent.js";
 import { setSenderTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
 
@@ -67,8 +67,7 @@ export function output(c: Connection): void {
 
 /** The window is in the way, or a cork, and nothing is in flight that would bring an ACK: ask (RFC 9293 §3.8.6.1). */
 export function armPersist(c: Connection): void {
-  if (c.packetsOut === 0 && (c.timers & TIMERS_OF_SENDER) === 0)
-    setSenderTimer(c, TIMER_PERSIST, persistBase(c));
+  if (c.packetsOut === 0 && (c.timers & TIMERS_OF_SENDER) === 0) setSenderTimer(c, TIMER_PERSIST, persistBase(c));
 }
 
 /** The first interval of zero-window probes. */

@@ -13,7 +13,8 @@ const RATE_MAX = 2 ** 40;
 /** Linux's tcp_update_pacing_rate: cwnd per RTT, and more, so that cwnd stays what limits. */
 export function updatePacingRate(c: Connection): void {
   const { settings } = c.tcp;
-  const ratio = c.ssthresh === SSTHRESH_INFINITE || c.cwnd < c.ssthresh >> 1 ? settings.pacingSsRatio : settings.pacingCaRatio;
+  const ratio =
+    c.ssthresh === SSTHRESH_INFINITE || c.cwnd < c.ssthresh >> 1 ? settings.pacingSsRatio : settings.pacingCaRatio;
   let rate = c.mss * 8e4 * ratio * Math.max(c.cwnd, c.packetsOut);
   if (c.srtt > 0) rate /= c.srtt;
   c.pacingRate = Math.min(Math.floor(rate), RATE_MAX);

@@ -109,7 +109,7 @@ function takeStamps(c: Connection, l4: number, length: number): void {
   c.rcvTsecr = echo === 0 ? 0 : (echo - c.tsOffset) | 0;
   if (c.rcvNxt === c.rcvAcked) {
     c.tsRecent = c.rcvTsval;
-    c.tsRecentAt = time.ms;
+    c.tsRecentAt = time.s;
   }
   measureRttByEcho(c, length);
 }

@@ -32,8 +32,7 @@ export function rackDelivered(c: Connection, at: number): void {
   const end = d[at + END] as number;
   const rtt = (c.tcp.time.us - xmit) | 0;
   // Faster than any round trip: not this sending was delivered but the one before
-  if (((d[at + FLAGS] as number) & (SENT_EVER | SENT_RETRANS)) !== 0 && rtt < c.minRtt)
-    return;
+  if (((d[at + FLAGS] as number) & (SENT_EVER | SENT_RETRANS)) !== 0 && rtt < c.minRtt) return;
   c.rackAdvanced = true;
   c.rackRtt = rtt;
   if (sentAfter(xmit, end, c.rackXmit, c.rackEndSeq)) {

@@ -55,13 +55,17 @@ export function alert(c: Connection): void {
     case CA_LOSS:
       inLoss(c);
       markLosses(c);
-      if (c.caState !== CA_OPEN && (ack.flags & ACK_LOST_RETRANS) === 0) return;
+      if (stillLoss(c) && (ack.flags & ACK_LOST_RETRANS) === 0) return;
       if (!elsewhere(c, ece)) return;
       break;
     default:
       if (!elsewhere(c, ece)) return;
   }
   ack.rexmit = REXMIT_LOST;
+}
+
+function stillLoss(c: Connection): boolean {
+  return c.caState !== CA_OPEN;
 }
 
 /** RFC 2018 §8: the peer has dropped what it had SACKed. What it has is asked for by a timeout, soon. */

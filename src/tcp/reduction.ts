@@ -1,14 +1,6 @@
 import { CA_EVENT_COMPLETE_CWR } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
-import {
-  CA_CWR,
-  CA_DISORDER,
-  CA_OPEN,
-  CA_RECOVERY,
-  ECN_OK,
-  ECN_QUEUE_CWR,
-  SSTHRESH_INFINITE,
-} from "./constants.js";
+import { CA_CWR, CA_DISORDER, CA_OPEN, CA_RECOVERY, ECN_OK, ECN_QUEUE_CWR, SSTHRESH_INFINITE } from "./constants.js";
 import { FLAGS, SENT_EVER } from "./sent.js";
 
 /*

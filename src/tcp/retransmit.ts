@@ -3,9 +3,9 @@ import { seqGt, seqLt } from "../wire/seqnum.js";
 import { ACK, FIN, PSH, SYN } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { CA_LOSS, SYN_RECEIVED, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
-import { sendSynAgain } from "./handshake-out.js";
 import { dataLength, recount, remove, sentNow, split } from "./flight.js";
-import { paced, armPace, paceSent } from "./pacing.js";
+import { sendSynAgain } from "./handshake-out.js";
+import { armPace, paced, paceSent } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
 import { burstSegments, currentMss } from "./send-rules.js";
@@ -47,8 +47,7 @@ export function resend(c: Connection, at: number, most: number): number {
   counters.TcpRetransSegs += segs;
   c.totalRetransmits += segs;
   c.bytesRetransmitted += length;
-  const code =
-    ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | ((flags & SENT_PSH) !== 0 && length > 0 ? PSH : 0);
+  const code = ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | ((flags & SENT_PSH) !== 0 && length > 0 ? PSH : 0);
   const wire = transmit(c, sent.data[at + SEQ] as number, length, code);
   if (wire < 0) {
     counters.TcpExtTCPRetransFail++;

@@ -1,4 +1,4 @@
-import { ETIMEDOUT } from "../base/errors.js";
+import { EAGAIN, ETIMEDOUT } from "../base/errors.js";
 import { destroy } from "./close.js";
 import type { Connection } from "./connection.js";
 import {
@@ -11,6 +11,7 @@ import {
   SYN_SENT,
   TIMER_RETRANSMIT,
 } from "./constants.js";
+import { suspectBlackhole } from "./fast-open-client.js";
 import { suspectBlackHole } from "./mtu-probe.js";
 import { output } from "./output.js";
 import { orphanRetries, timedOut, userTimedOut } from "./patience.js";
@@ -46,7 +47,7 @@ export function retransmitTimeout(c: Connection): void {
   enterLoss(c);
   countTimeout(c);
   const result = retransmit(c, c.rtxHead, 1);
-  if (result < 0 && result !== -11) {
+  if (result < 0 && result !== -EAGAIN) {
     // The link took nothing: that is no news of the path
     setSenderTimer(c, TIMER_RETRANSMIT, RESOURCE_PROBE_MS);
     return;
@@ -77,12 +78,7 @@ function shutWindowTimeout(c: Connection): void {
 function nextTimeout(c: Connection): void {
   const { settings } = c.tcp;
   const thin = c.packetsOut < THIN_PACKETS && c.ssthresh < SSTHRESH_INFINITE;
-  if (
-    c.state === ESTABLISHED &&
-    (c.thinLinear || settings.thinLinear !== 0) &&
-    thin &&
-    c.retransmits <= THIN_RETRIES
-  ) {
+  if (c.state === ESTABLISHED && (c.thinLinear || settings.thinLinear !== 0) && thin && c.retransmits <= THIN_RETRIES) {
     c.backoff = 0;
     c.rto = estimatedRto(c);
   } else if (c.state !== SYN_SENT || c.totalRto > settings.synLinearTimeouts) {
@@ -134,7 +130,9 @@ function gaveUp(c: Connection): boolean {
     const retries = c.orphan ? orphanRetries(c, c.rto < settings.rtoMax) : settings.retries2;
     over = c.userTimeout > 0 ? false : timedOut(c, retries);
   }
-  if (!over && !userTimedOut(c)) return false;
+  if (userTimedOut(c)) over = true;
+  suspectBlackhole(c, over);
+  if (!over) return false;
   fail(c);
   return true;
 }

@@ -142,7 +142,8 @@ function walk(c: Connection, from: number, i: number): number {
   let at = from;
   // The blocks may overlap (a DSACK lies inside another): go back to what both cover
   const back = c.tcp.sent.data;
-  while (at !== 0 && (back[at + PREV] as number) !== 0 && seqGt(back[at + SEQ] as number, start)) at = back[at + PREV] as number;
+  while (at !== 0 && (back[at + PREV] as number) !== 0 && seqGt(back[at + SEQ] as number, start))
+    at = back[at + PREV] as number;
   for (; at !== 0; at = c.tcp.sent.data[at + NEXT] as number) {
     const d = c.tcp.sent.data;
     if (seqGe(d[at + SEQ] as number, end)) return at;

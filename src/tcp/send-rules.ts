@@ -1,8 +1,8 @@
+import { TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
 import { XMIT_US } from "./sent.js";
-import { TS_SPACE } from "../wire/tcp.js";
 
 /*
  * Whether and how much new data may go: the tests of Linux's tcp_write_xmit, one function each.

@@ -214,6 +214,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
     unit: "bytes",
     default: 4294967295,
     min: 0,
+    max: 4294967295,
   },
   {
     name: "net.ipv4.tcp_moderate_rcvbuf",

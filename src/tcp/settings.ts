@@ -103,6 +103,9 @@ export class TcpSettings {
   wmemLeast = 4096;
   wmemDefault = 16384;
   wmemMax = 4 * 1024 * 1024;
+  /** net.core: the most that SO_RCVBUF and SO_SNDBUF take. */
+  rmemCap = 4 * 1024 * 1024;
+  wmemCap = 4 * 1024 * 1024;
   slowStartAfterIdle = 1;
   minSndMss = 48;
 
@@ -162,6 +165,12 @@ export class TcpSettings {
     });
     on("tcp_min_snd_mss", (v) => {
       this.minSndMss = v;
+    });
+    config.watch<number>("net.core.rmem_max", (v) => {
+      this.rmemCap = v;
+    });
+    config.watch<number>("net.core.wmem_max", (v) => {
+      this.wmemCap = v;
     });
     config.watch<readonly number[]>("net.ipv4.tcp_rmem", (v) => {
       this.rmemLeast = v[0] as number;

@@ -1,8 +1,10 @@
+import { afterAcks } from "./ack.js";
 import { decideAck } from "./ack-policy.js";
 import { sendOwedAck } from "./ack-timers.js";
 import type { Connection } from "./connection.js";
 import type { TcpContext } from "./context.js";
 import { output } from "./output.js";
+import { resendTooLarge } from "./recovery-path.js";
 
 /**
  * The end of a batch: every connection that something happened to sends what it now may, and decides once whether
@@ -21,8 +23,13 @@ export function settle(tcp: TcpContext): void {
 }
 
 function settleConnection(c: Connection): void {
+  if (c.tooLarge) {
+    c.tooLarge = false;
+    resendTooLarge(c);
+  }
   // What is sent bears the ACK
   output(c);
+  afterAcks(c);
   if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }
 

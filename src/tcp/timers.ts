@@ -1,6 +1,6 @@
 import { ETIMEDOUT } from "../base/errors.js";
 import { delackTimeout, sackDelayTimeout } from "./ack-timers.js";
-import { abort, destroy } from "./close.js";
+import { abort, destroy, finWait2Timeout } from "./close.js";
 import { type Connection, wake } from "./connection.js";
 import {
   CLOSED,
@@ -17,9 +17,9 @@ import {
   TIMER_SACK_DELAY,
 } from "./constants.js";
 import { armPersist, hasUnsent, output } from "./output.js";
-import { reorderTimeout, retransmitTimeout } from "./rto.js";
 import { orphanRetries } from "./patience.js";
 import { retransmitLost } from "./retransmit.js";
+import { reorderTimeout, retransmitTimeout } from "./rto.js";
 import { isDue, setTimer, standUp, stopTimer } from "./timer-set.js";
 import { lossProbeTimeout } from "./tlp.js";
 import { probeWindow, wakePeer } from "./zero-window.js";
@@ -37,7 +37,7 @@ export function connectionTimer(c: Connection): void {
   else if (isDue(c, TIMER_REORDER, now)) reorderTimeout(c);
   else if (isDue(c, TIMER_PERSIST, now)) persistTimeout(c);
   if (isDue(c, TIMER_KEEPALIVE, now)) keepaliveTimeout(c, now);
-  if (isDue(c, TIMER_FIN_WAIT_2, now)) destroy(c, 0);
+  if (isDue(c, TIMER_FIN_WAIT_2, now)) finWait2Timeout(c);
   if (c.index >= 0) standUp(c);
 }
 

@@ -8,10 +8,10 @@ import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
 import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR, INLINE_PAYLOAD } from "./constants.js";
+import { synOptionsOf } from "./handshake-options.js";
 import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
 import { routeOf } from "./path.js";
 import { currentMss, urgentMode } from "./send-rules.js";
-import { synOptionsOf } from "./syn-options.js";
 import { windowToOffer } from "./window.js";
 
 const ECT_0 = 2;
@@ -48,7 +48,8 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
   dv.setInt32(l4 + 12, (header << 26) | (more << 16) | window);
   dv.setInt32(l4 + 16, 0);
   if (urgentMode(c)) markUrgent(c, l4, seq);
-  if (length > 0 && !addPayload(c, route, seq, length, inline ? l4 + header : -1)) return -ENOBUFS;
+  const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
+  if (length > 0 && !addPayload(c, route, first, length, inline ? l4 + header : -1)) return -ENOBUFS;
   const segments = length > mss ? Math.ceil(length / mss) : 1;
   const sent = ip.finish(
     route,
@@ -72,7 +73,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
   c.tcp.counters.TcpOutSegs += segments;
   c.segsOut += segments;
-  if ((flags & ACK) !== 0) ackSent(c, segments);
+  if ((flags & ACK) !== 0) ackSent(c);
   if (length === 0) return;
   if (ectDue(c, seq, length)) c.ecn &= ~ECN_QUEUE_CWR;
   c.dataSegsOut += segments;
@@ -99,7 +100,7 @@ function markUrgent(c: Connection, l4: number, seq: number): void {
   const { dv } = c.tcp.memory;
   const ahead = (c.sndUp - seq) | 0;
   if (ahead <= 0) return;
-  if (ahead >= 0x10000 && (((seq + 0xffff) | 0) - c.sndNxt) <= 0) return;
+  if (ahead >= 0x10000 && ((seq + 0xffff) | 0) - c.sndNxt <= 0) return;
   dv.setUint8(l4 + 13, dv.getUint8(l4 + 13) | URG);
   dv.setUint16(l4 + 18, ahead < 0x10000 ? ahead : 0xffff);
 }
@@ -133,10 +134,4 @@ export function acceptableSeq(c: Connection): number {
 /** An ACK that carries nothing else. */
 export function sendAck(c: Connection): void {
   transmit(c, acceptableSeq(c), 0, ACK);
-}
-
-/** RFC 9293 §3.10.5: we give the connection up. */
-export function sendReset(c: Connection): void {
-  c.tcp.counters.TcpOutRsts++;
-  transmit(c, acceptableSeq(c), 0, RST | ACK);
 }

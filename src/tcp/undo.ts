@@ -1,5 +1,5 @@
-import { CA_LOSS, CA_OPEN, ECN_QUEUE_CWR, SYN_SENT } from "./constants.js";
 import type { Connection } from "./connection.js";
+import { CA_LOSS, CA_OPEN, ECN_QUEUE_CWR, SYN_SENT } from "./constants.js";
 import { REO_WND_PERSIST } from "./rack.js";
 import { anyRetransmitted, keepOpen, setCaState } from "./reduction.js";
 import { noteSackReordering } from "./reorder.js";
@@ -35,7 +35,8 @@ function mayUndo(c: Connection): boolean {
 function undoReduction(c: Connection, unmarkLost: boolean): void {
   if (unmarkLost) {
     const d = c.tcp.sent.data;
-    for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) d[at + FLAGS] = (d[at + FLAGS] as number) & ~SENT_LOST;
+    for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number)
+      d[at + FLAGS] = (d[at + FLAGS] as number) & ~SENT_LOST;
     c.lostOut = 0;
     c.retransHint = 0;
   }

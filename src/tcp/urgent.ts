@@ -76,3 +76,9 @@ export function urgentRead(c: Connection): number {
 export function atMark(c: Connection): boolean {
   return c.urgent !== URGENT_NONE && c.rcvUp === copiedSeq(c);
 }
+
+/** send(MSG_OOB): the last byte that was queued is urgent; the pointer names the place behind it. */
+export function setUrgent(c: Connection): void {
+  c.sndUp = c.writeSeq;
+  c.urgentMode = true;
+}

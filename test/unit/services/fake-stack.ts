@@ -5,6 +5,7 @@ import {
   EBADF,
   ECONNREFUSED,
   ECONNRESET,
+  EINVAL,
   ENOTCONN,
   EPIPE,
   SystemError,
@@ -145,6 +146,18 @@ export class FakeSocket implements Socket {
     peer.received = Buffer.concat([peer.received, source.subarray(offset, offset + n)]);
     peer.changed();
     return n;
+  }
+
+  sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    return this.write(source, offset, length);
+  }
+
+  receiveUrgent(): number {
+    return -EINVAL;
+  }
+
+  atMark(): boolean {
+    return false;
   }
 
   sendTo(source: Uint8Array, to: Endpoint | SocketAddress, offset = 0, length = source.length - offset): number {

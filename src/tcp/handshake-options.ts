@@ -1,5 +1,6 @@
 import { ACK } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
+import { synCookieFor } from "./fast-open-client.js";
 import { type SynOptions, tsClock } from "./options.js";
 
 /** What the connection offers in its SYN, or agrees to in its SYN-ACK. */
@@ -12,7 +13,9 @@ export function synOptionsOf(c: Connection, flags: number): SynOptions {
   o.ts = answer ? c.tsOk : c.tsOffered;
   o.tsval = tsClock(c.tcp, c.tsOffset);
   o.tsecr = c.tsRecent;
-  o.cookie = null;
-  o.cookieLength = -1;
+  if (answer) {
+    o.cookie = null;
+    o.cookieLength = -1;
+  } else synCookieFor(c);
   return o;
 }
