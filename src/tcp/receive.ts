@@ -18,7 +18,15 @@ import {
 } from "./constants.js";
 import { ecnReceived } from "./ecn-in.js";
 import { pruneOutOfOrder, receiveData } from "./reassembly.js";
-import { chargeOf, chargeReceived, dataArrived, growBuffer, growWindow, measureSize } from "./receive-buffer.js";
+import {
+  chargeAhead,
+  chargeOf,
+  chargeReceived,
+  dataArrived,
+  growBuffer,
+  growWindow,
+  measureSize,
+} from "./receive-buffer.js";
 import { dsackExtend, dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { sendAck } from "./transmit.js";
@@ -58,20 +66,17 @@ export function processText(c: Connection, seg: Segment): void {
 function fitsWindow(c: Connection, seg: Segment): boolean {
   const room = (c.rcvAdv - seg.seq) | 0;
   if (seg.length <= room) return true;
-  const { counters } = c.tcp;
-  if (room > 0 && c.rcvQueued === 0) {
+  seg.flags &= ~FIN;
+  if (c.rcvQueued > 0) {
+    // Of what runs over the window while data is unread Linux takes nothing: there may be no memory for it
+    c.tcp.counters.TcpExtBeyondWindow++;
+    c.ackNow = true;
+  } else if (room > 0) {
     // As much as there is room for
     seg.length = room;
-    seg.flags &= ~FIN;
     return true;
-  }
-  seg.flags &= ~FIN;
-  // Of what runs over the window while data is unread Linux takes nothing: there may be no memory for it
-  if (room > 0) {
-    counters.TcpExtBeyondWindow++;
-    c.ackNow = true;
   } else {
-    if (seg.seq === c.rcvNxt) counters.TcpExtTCPZeroWindowDrop++;
+    if (seg.seq === c.rcvNxt) c.tcp.counters.TcpExtTCPZeroWindowDrop++;
     enterQuickAck(c, QUICK_ACKS);
     c.ackDue = true;
   }
@@ -140,7 +145,9 @@ function acceptNext(c: Connection, seg: Segment): void {
   }
   c.keepProbes = 0;
   c.bytesReceived += moved;
-  chargeReceived(c, chargeOf(seg.length + seg.optionsLength));
+  chargeReceived(c, seg.length, seg.optionsLength);
+  // Behind it stands what came out of order
+  if (moved > seg.length) c.rcvTailRoom = 0;
   dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
   if (holes) {
     const left = hasHoles(c);
@@ -157,7 +164,6 @@ function acceptAhead(c: Connection, seg: Segment): void {
   const { counters } = c.tcp;
   const { seq, length } = seg;
   const end = (seq + length + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
-  if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
   if (receiveData(c, seq, seg.payload, length) < 0) {
     counters.TcpExtTCPOFODrop++;
     dropped(c, seg);
@@ -168,11 +174,13 @@ function acceptAhead(c: Connection, seg: Segment): void {
   c.rcvOooPack += seg.segments;
   counters.TcpExtTCPOFOQueue++;
   measureSize(c, length, seg.segmentSize, seg.optionsLength, seg.flags);
+  // As in Linux this is the answer to the segment, though it does not say yet that it came
+  if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
   sackAdd(c, seq, end);
   const charge = chargeOf(length + seg.optionsLength);
   // Without SACK a window that moved would make the duplicate ACK none (RFC 5681 §2)
   if (c.sackOk) growWindow(c, length, charge);
-  chargeReceived(c, charge);
+  chargeAhead(c, charge);
   if (!c.orphan && !c.embryonic) growBuffer(c, c.rcvSpace);
   // RFC 5681 §4.2: each is answered, not each batch of them
   if (decideAck(c)) sendOwedAck(c);

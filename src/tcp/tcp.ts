@@ -103,6 +103,8 @@ export class Tcp implements Transport {
     seg.ack = dv.getInt32(l4 + 8);
     seg.flags = offsetFlags & 0xff;
     seg.window = dv.getUint16(l4 + 14);
+    seg.urgent = dv.getUint16(l4 + 18);
+    seg.ecn = packet.tos & 3;
     seg.options = l4 + TCP_HEADER;
     seg.optionsLength = header - TCP_HEADER;
     seg.payload = l4 + header;

@@ -225,83 +225,104 @@ describe("duplicates reported (RFC 2883 §4)", () => {
   );
 });
 
-/** A connection with a round trip of 100 ms, no quick ACKs left, and everything read. @returns the next number */
+/** A connection with a round trip of 60 ms, no quick ACKs left, and everything read. @returns the next number */
 function settled(t: Script): number {
-  t.passive(STAMPED);
+  t.listen();
+  t.handshake(STAMPED, 0.06);
+  t.accept();
   let seq = 1;
-  // Each answers an ACK that is 100 ms old
-  for (let i = 0; i < 3; i++) {
-    for (let k = 0; k < 12; k++) {
-      t.play(`< . ${seq}:${seq + 1448}(1448) ack 1`);
-      t.skip(0.001);
-      t.read(1448);
-      seq += 1448;
-    }
-    t.skip(0.1);
+  for (let i = 0; i < 36; i++) {
+    // What it answers is 60 ms old
+    t.play(`+0.001 < . ${seq}:${seq + 1448}(1448) ack 1 <nop,nop,TS val ${100 + i} ecr ${2 * i + 1}>`);
+    t.skip(0.001);
+    t.read(1448);
+    seq += 1448;
   }
+  // A segment out of order opens the window by the little that is left to open
+  t.play(`+0.1 < . ${seq + 1448}:${seq + 2896}(1448) ack 1 <nop,nop,TS val 150 ecr 70>`);
+  t.skip(0.001);
+  t.play(`< . ${seq}:${seq + 1448}(1448) ack 1 <nop,nop,TS val 150 ecr 70>`);
+  t.skip(0.001);
+  t.read(2896);
+  seq += 2896;
   t.skip(0.1);
   return seq;
 }
 
-const far = (t: Script, seq: number, n: number): string =>
-  Array.from(
-    { length: n },
-    (_, i) => `<${i < n - 1 ? "&" : ""} . ${seq + i * 1448}:${seq + (i + 1) * 1448}(1448) ack 1`,
-  ).join("\n") + (t ? "" : "");
+/** A buffer that stays as it is: where the window moves, the next ACK goes at once. */
+const FIXED = { "net.ipv4.tcp_moderate_rcvbuf": 0 };
+const AHEAD_STAMP = 200;
+
+/** `n` segments in one batch. */
+const far = (seq: number, n: number): string =>
+  Array.from({ length: n }, (_, i) => {
+    const at = seq + i * 1448;
+    return `<${i < n - 1 ? "&" : ""} . ${at}:${at + 1448}(1448) ack 1 <nop,nop,TS val ${AHEAD_STAMP} ecr 70>`;
+  }).join("\n");
 
 describe("SACKs that wait for each other (Linux's compressed ACKs; RFC 5681 §4.2)", () => {
-  scripted("the first three duplicates go at once, the others together after 1 ms", (t) => {
-    const seq = settled(t);
-    const s = (k: number): number => seq + k * 1448;
-    t.play(`${far(t, s(1), 10)}
+  scripted(
+    "the first three duplicates go at once, the others together after 1 ms",
+    (t) => {
+      const seq = settled(t);
+      const s = (k: number): number => seq + k * 1448;
+      t.play(`${far(s(1), 10)}
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(2)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(3)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(4)}>
       +0.001 > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(11)}>`);
-    expect(t.counter("TcpExtTCPAckCompressed")).toBe(6);
-  });
+      expect(t.counter("TcpExtTCPAckCompressed")).toBe(6);
+    },
+    { config: FIXED },
+  );
 
   scripted(
     "filling the hole ends the wait",
     (t) => {
       const seq = settled(t);
       const s = (k: number): number => seq + k * 1448;
-      t.play(`${far(t, s(1), 5)}
+      t.play(`${far(s(1), 5)}
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(2)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(3)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(4)}>
-      < . ${seq}:${s(1)}(1448) ack 1
+      < . ${seq}:${s(1)}(1448) ack 1 <nop,nop,TS val 201 ecr 70>
       > . 1:1(0) ack ${s(6)}`);
       t.quiet(0.02);
     },
-    { linux: "1 ms is too short for a script in real time" },
+    { config: FIXED, linux: "1 ms is too short for a script in real time" },
   );
 
-  scripted("a third block that changes is told of before what changes next", (t) => {
-    const seq = settled(t);
-    const s = (k: number): number => seq + k * 1448;
-    t.play(`<& . ${s(1)}:${s(2)}(1448) ack 1
-      <& . ${s(3)}:${s(4)}(1448) ack 1
-      <& . ${s(5)}:${s(6)}(1448) ack 1
-      <& . ${s(5) + 1448}:${s(7)}(1448) ack 1
-      < . ${s(9)}:${s(10)}(1448) ack 1
+  scripted(
+    "a third block is told of before what changes next, which waits for another ACK",
+    (t) => {
+      const seq = settled(t);
+      const s = (k: number): number => seq + k * 1448;
+      t.play(`<& . ${s(1)}:${s(2)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
+      <& . ${s(3)}:${s(4)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
+      <& . ${s(5)}:${s(6)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
+      <& . ${s(5) + 1448}:${s(7)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
+      < . ${s(9)}:${s(10)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(2)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(3)}:${s(4)} ${s(1)}:${s(2)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(5)}:${s(6)} ${s(3)}:${s(4)} ${s(1)}:${s(2)}>
-      > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(5)}:${s(7)} ${s(3)}:${s(4)} ${s(1)}:${s(2)}>
-      +0.001 > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(9)}:${s(10)} ${s(5)}:${s(7)} ${s(3)}:${s(4)}>`);
-  });
+      > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(5)}:${s(7)} ${s(3)}:${s(4)} ${s(1)}:${s(2)}>`);
+      t.quiet(0.05);
+      t.play(`< . ${s(10)}:${s(11)}(1448) ack 1 <nop,nop,TS val 200 ecr 70>
+        +0.001 > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(9)}:${s(11)} ${s(5)}:${s(7)} ${s(3)}:${s(4)}>`);
+    },
+    { config: FIXED },
+  );
 
   scripted(
     "tcp_comp_sack_nr 0: none waits",
     (t) => {
       const seq = settled(t);
       const s = (k: number): number => seq + k * 1448;
-      t.play(far(t, s(1), 8));
+      t.play(far(s(1), 8));
       for (let k = 2; k <= 9; k++) t.play(`> . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(k)}>`);
       t.quiet(0.02);
     },
-    { config: { "net.ipv4.tcp_comp_sack_nr": 0 } },
+    { config: { ...FIXED, "net.ipv4.tcp_comp_sack_nr": 0 } },
   );
 
   scripted(
@@ -309,12 +330,12 @@ describe("SACKs that wait for each other (Linux's compressed ACKs; RFC 5681 §4.
     (t) => {
       const seq = settled(t);
       const s = (k: number): number => seq + k * 1448;
-      t.play(`${far(t, s(1), 6)}
+      t.play(`${far(s(1), 6)}
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(2)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(3)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(4)}>
       > . 1:1(0) ack ${seq} <nop,nop,TS,nop,nop,sack ${s(1)}:${s(7)}>`);
     },
-    { config: { "net.ipv4.tcp_comp_sack_nr": 2 } },
+    { config: { ...FIXED, "net.ipv4.tcp_comp_sack_nr": 2 } },
   );
 });
