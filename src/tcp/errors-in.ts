@@ -1,8 +1,8 @@
 import { EMSGSIZE } from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
-import { destroy } from "./close.js";
 import { TS_SPACE } from "../wire/tcp.js";
+import { destroy } from "./close.js";
 import { type Connection, touch } from "./connection.js";
 import { KIND_CONNECTION, SYN_RECEIVED, SYN_SENT } from "./constants.js";
 import type { TcpContext } from "./context.js";

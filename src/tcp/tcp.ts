@@ -6,7 +6,7 @@ import { type RxPacket, TO_HOST } from "../netif/packet.js";
 import type { Binding } from "../ports/binding.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
-import { TCP_HEADER } from "../wire/tcp.js";
+import { TCP_HEADER, TCP_URGENT } from "../wire/tcp.js";
 import { abort } from "./close.js";
 import { Connection, type ConnectionOwner } from "./connection.js";
 import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
@@ -103,6 +103,8 @@ export class Tcp implements Transport {
     seg.ack = dv.getInt32(l4 + 8);
     seg.flags = offsetFlags & 0xff;
     seg.window = dv.getUint16(l4 + 14);
+    seg.urgent = dv.getUint16(l4 + TCP_URGENT);
+    seg.ecn = packet.tos & 3;
     seg.options = l4 + TCP_HEADER;
     seg.optionsLength = header - TCP_HEADER;
     seg.payload = l4 + header;
