@@ -343,3 +343,22 @@ describe("what completes the handshake (RFC 9293 §3.10.7.4, fifth step)", () =>
     t.play("0.1 > P. 1:11(10) ack 1 <nop,nop,TS val 100 ecr 200>");
   });
 });
+
+describe("a peer with a small window (Linux's tcp_bound_to_half_wnd; RFC 1122 §4.2.3.4)", () => {
+  const cases: [window: number, mss: number][] = [
+    [65535, 1460],
+    [2000, 1000],
+    [536, 536],
+    [300, 300],
+  ];
+  for (const [window, mss] of cases)
+    scripted(`of ${window} is sent segments of ${mss}`, (t) => {
+      t.listen();
+      t.play(`
+        < S 0:0(0) win 65535 <mss 1460>
+        > S. 0:0(0) ack 1
+        < . 1:1(0) ack 1 win ${window}`);
+      t.accept();
+      expect(t.info("snd_mss")).toBe(mss);
+    });
+});
