@@ -4,7 +4,7 @@ import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
-import type { Connection } from "./connection.js";
+import { type Connection, touch } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
@@ -58,6 +58,7 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!checkAck(c, seg)) return;
+  if (isOld(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
   if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
@@ -107,7 +108,17 @@ function checkSequence(c: Connection, seg: Segment): boolean {
   return false;
 }
 
-/** Drops what was received before; the front of a SYN is the SYN itself. */
+/** A retransmission of what has all come: our ACK was lost, or late. It is acknowledged again, at once. */
+function isOld(c: Connection, seg: Segment): boolean {
+  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0);
+  if (span === 0 || seqGt((seg.seq + span) | 0, c.rcvNxt)) return false;
+  staleText(c, seg);
+  c.ackDue = true;
+  touch(c);
+  return true;
+}
+
+/** Drops what was received before. */
 function trimOld(c: Connection, seg: Segment): void {
   const old = (c.rcvNxt - seg.seq) | 0;
   if (old <= 0 || seg.length === 0) return;

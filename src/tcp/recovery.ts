@@ -54,6 +54,7 @@ export function alert(c: Connection): void {
       break;
     case CA_LOSS:
       inLoss(c);
+      leftLoss(c);
       markLosses(c);
       if (stillLoss(c) && (ack.flags & ACK_LOST_RETRANS) === 0) return;
       if (!elsewhere(c, ece)) return;
@@ -166,10 +167,10 @@ function inLoss(c: Connection): void {
   const { flags } = ack;
   const advanced = (flags & ACK_ADVANCED) !== 0;
   const recovered = seqGe(c.sndUna, c.highSeq);
-  if (advanced && undoLoss(c, false)) return leftLoss(c);
+  if (advanced && undoLoss(c, false)) return;
   if (c.frto) {
     // Step 3 b: never sent again, and delivered: not all was lost
-    if ((flags & ACK_ORIGINAL) !== 0 && undoLoss(c, true)) return leftLoss(c);
+    if ((flags & ACK_ORIGINAL) !== 0 && undoLoss(c, true)) return;
     if (seqGt(c.sndNxt, c.highSeq)) {
       // Step 3 a: the loss was real
       if ((flags & ACK_NEW_SACK) !== 0 || ack.dupAcks > 0) c.frto = false;
@@ -185,7 +186,7 @@ function inLoss(c: Connection): void {
   }
   if (recovered) {
     undoRecovery(c);
-    return leftLoss(c);
+    return;
   }
   if (!c.sackOk) {
     // A duplicate in step 2 b: new data was delivered

@@ -39,7 +39,7 @@ export function resend(c: Connection, at: number, most: number): number {
   // A part of the only segment was acknowledged
   if (seqLt(d[at + SEQ] as number, c.sndUna)) d[at + SEQ] = c.sndUna;
   const mss = currentMss(c);
-  const result = fit(c, at, most, mss);
+  const result = cut(c, at, most, mss);
   if (result < 0) return result;
   const flags = sent.data[at + FLAGS] as number;
   const length = dataLength(c, at);
@@ -78,7 +78,7 @@ function resendSyn(c: Connection, at: number): number {
 }
 
 /** Cuts the record to what may go, or joins small ones behind to it. */
-function fit(c: Connection, at: number, most: number, mss: number): number {
+function cut(c: Connection, at: number, most: number, mss: number): number {
   const d = c.tcp.sent.data;
   const seq = d[at + SEQ] as number;
   let room = (c.sndUna + c.sndWnd - seq) | 0;

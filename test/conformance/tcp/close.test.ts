@@ -1,8 +1,8 @@
 import { describe, expect } from "vitest";
 import { type Script, scripted } from "../harness.js";
 
-const timeWaits = (t: Script): number => t.stack.tcp.context.timeWaits.count;
-const connections = (t: Script): number => t.stack.tcp.context.connections.count;
+const timeWaits = (t: Script): number => t.count("timeWaits");
+const connections = (t: Script): number => t.count("connections");
 
 /** Both sides have closed, we first: TIME-WAIT at 0.1 s. */
 function closedByUs(t: Script): void {
@@ -150,7 +150,7 @@ describe("closing (RFC 9293 §3.6)", () => {
       1.0 > F. 1:1(0) ack 1
       2.2 > F. 1:1(0) ack 1
       2.3 < . 1:1(0) ack 2`);
-    t.quiet(50);
+    t.quiet(50, 4);
   });
 
   scripted("an orphan that nobody acknowledges goes after tcp_orphan_retries", (t) => {
@@ -183,7 +183,7 @@ describe("closing (RFC 9293 §3.6)", () => {
     t.play(`
       > F. 1:1(0) ack 1
       < . 1:1(0) ack 2`);
-    t.quiet(5);
+    t.quiet(5, 6);
     expect(connections(t)).toBe(0);
   });
 

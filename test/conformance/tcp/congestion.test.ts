@@ -3,10 +3,10 @@ import { type Script, scripted } from "../harness.js";
 
 const LARGE = "win 65535 <mss 1000,nop,wscale 7>";
 
-/** Segments [from, to) of 1000 bytes, counted from 0, expected now. `last`: PSH on the last. */
+/** Segments [from, to) of 1000 bytes, counted from 0, expected now. `last`: PSH on the last; else where runs end. */
 function expectSegments(t: Script, from: number, to: number, last = false): void {
   for (let i = from; i < to; i++) {
-    const flags = last && i === to - 1 ? "P." : ".";
+    const flags = last && i === to - 1 ? "P." : "p.";
     t.play(`> ${flags} ${1 + 1000 * i}:${1001 + 1000 * i}(1000) ack 1`);
   }
 }
@@ -173,7 +173,7 @@ describe("fast retransmit and recovery (RFC 5681 §3.2, RFC 6582)", () => {
     expectSegments(t, 3, 4);
     t.play(`0.4 ${ack(7)}`);
     expectSegments(t, 7, 8);
-    t.play("0.6 > . 7001:8001(1000) ack 1");
+    t.play("0.6 > p. 7001:8001(1000) ack 1");
     expect(t.info("ca_state")).toBe(4);
   });
 

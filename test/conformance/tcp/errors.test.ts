@@ -26,7 +26,7 @@ describe("ICMP errors in SYN-SENT end the attempt, as Linux has it", () => {
       t.icmp(type, code);
       t.state("CLOSED");
       expect(t.error()).toBe(errno);
-      t.quiet(200);
+      t.quiet(200, 4);
     });
 
   scripted("not when it quotes another sequence number", (t) => {
@@ -100,13 +100,13 @@ describe("path MTU discovery (RFC 1191)", () => {
     t.write(3000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
+      > p. 1461:2921(1460) ack 1
       > P. 2921:3001(80) ack 1`);
     t.icmp(UNREACHABLE, 4, { seq: 1, second: 1000 });
     t.play(`
       > . 1:961(960) ack 1
-      > . 961:1921(960) ack 1
-      > . 1921:2881(960) ack 1
+      > p. 961:1921(960) ack 1
+      > p. 1921:2881(960) ack 1
       > P. 2881:3001(120) ack 1
       +0.1 < . 1:1(0) ack 3001`);
     expect([t.info("snd_mss"), t.info("pmtu"), t.info("snd_cwnd") >= 10]).toEqual([960, 1000, true]);
@@ -172,7 +172,7 @@ describe("path MTU discovery (RFC 1191)", () => {
     t.icmp(UNREACHABLE, 4, { seq: 1, second: 100 });
     t.play(`
       > . 1:513(512) ack 1
-      > . 513:1025(512) ack 1
+      > p. 513:1025(512) ack 1
       > P. 1025:1461(436) ack 1`);
     expect(lastSent(t).dontFragment).toBe(false);
   });

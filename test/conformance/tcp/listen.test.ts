@@ -165,7 +165,7 @@ describe("time that has run for long", () => {
         < F. 11:11(0) ack 12
         > . 12:12(0) ack 12`);
         t.quiet(60);
-        expect(t.stack.tcp.context.timeWaits.count).toBe(0);
+        expect(t.count("timeWaits")).toBe(0);
       },
       { start: days * 86400 - 0.5 },
     );

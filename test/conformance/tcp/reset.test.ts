@@ -55,7 +55,7 @@ describe("LISTEN (§3.10.7.2)", () => {
       > R 78:78(0)
       < 0 1:11(10)
       < F 1:1(0)`);
-    expect(t.stack.tcp.context.synRecords.count).toBe(0);
+    expect(t.count("synRecords")).toBe(0);
   });
 });
 
@@ -70,7 +70,7 @@ describe("SYN-RECEIVED", () => {
   scripted("RST returns to LISTEN", (t) => {
     half(t);
     t.play("< R 1:1(0)");
-    expect(t.stack.tcp.context.synRecords.count).toBe(0);
+    expect(t.count("synRecords")).toBe(0);
     t.quiet(5);
     half2(t);
   });
@@ -78,7 +78,7 @@ describe("SYN-RECEIVED", () => {
   scripted("RST elsewhere in the window does not (RFC 5961)", (t) => {
     half(t);
     t.play("< R 100:100(0)");
-    expect(t.stack.tcp.context.synRecords.count).toBe(1);
+    expect(t.count("synRecords")).toBe(1);
     t.play("< . 1:1(0) ack 1");
     t.accept();
   });
@@ -114,7 +114,7 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
     t.read(10);
     expect(t.tryRead(1)).toBe(-104);
     expect(t.tryRead(1)).toBe(0);
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    expect(t.count("connections")).toBe(0);
     expect(t.counter("TcpEstabResets")).toBe(1);
   });
 
@@ -174,7 +174,7 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
       > F. 1:1(0) ack 1
       < R 1:1(0)`);
     expect([t.socket.state, t.error()]).toEqual(["CLOSED", "ECONNRESET"]);
-    t.quiet(10);
+    t.quiet(10, 3);
   });
 
   scripted("FIN-WAIT-2", (t) => {
@@ -211,7 +211,7 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
       < R 2:2(0)
       < [40001] R 2:2(0)`);
     expect([first.state, t.error(first), t.socket.state, t.error()]).toEqual(["CLOSED", "", "CLOSED", ""]);
-    t.quiet(100);
+    t.quiet(100, 3);
   });
 });
 
@@ -290,7 +290,7 @@ describe("resets of ours", () => {
       > . 1:1(0) ack 11`);
     t.close();
     t.play("> R. 1:1(0) ack 11");
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    expect(t.count("connections")).toBe(0);
     expect(t.counter("TcpExtTCPAbortOnClose")).toBe(1);
   });
 
@@ -350,7 +350,7 @@ describe("resets of ours", () => {
     t.socket.reset();
     t.drain();
     t.play("> R. 101:101(0) ack 1");
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    expect(t.count("connections")).toBe(0);
     expect(t.stack.pool.inUse).toBe(0);
   });
 
@@ -370,8 +370,8 @@ describe("resets of ours", () => {
     t.play("> F. 1:1(0) ack 2");
     t.socket.reset();
     t.drain();
-    t.quiet(10);
-    expect(t.stack.tcp.context.connections.count).toBe(0);
+    t.quiet(10, 3);
+    expect(t.count("connections")).toBe(0);
   });
 
   scripted("a listener that closes resets those nobody accepted and forgets the half open", (t) => {

@@ -9,14 +9,16 @@ function unanswered(t: Script, times: readonly number[]): void {
 describe("the retransmission timeout (RFC 6298)", () => {
   scripted("is SRTT + max(4 RTTVAR, 200 ms) after the handshake's measurement", (t) => {
     t.passive();
-    expect([t.info("rtt"), t.info("rttvar"), t.info("rto")]).toEqual([100_000, 50_000, 300_000]);
+    t.about("rtt", 100_000);
+    t.about("rttvar", 50_000);
+    t.about("rto", 300_000);
   });
 
   scripted("is never below 200 ms", (t) => {
     t.listen();
     t.handshake(undefined, 0);
     t.accept();
-    expect(t.info("rto")).toBe(201_000);
+    t.about("rto", 201_000);
     t.write(100);
     t.play(`
       > P. 1:101(100) ack 1
@@ -37,9 +39,10 @@ describe("the retransmission timeout (RFC 6298)", () => {
       sent += 10;
       rttvar = 0.75 * rttvar + 0.25 * Math.abs(srtt - rtt);
       srtt = 0.875 * srtt + 0.125 * rtt;
-      expect(Math.abs(t.info("rtt") / 1000 - srtt)).toBeLessThan(0.1);
-      expect(Math.abs(t.info("rttvar") / 1000 - rttvar)).toBeLessThan(0.1);
-      expect(Math.abs(t.info("rto") / 1000 - (srtt + Math.max(200, 4 * rttvar)))).toBeLessThan(1.1);
+      const off = t.subject.exact ? 0.1 : 15;
+      expect(Math.abs(t.info("rtt") / 1000 - srtt)).toBeLessThan(off);
+      expect(Math.abs(t.info("rttvar") / 1000 - rttvar)).toBeLessThan(off);
+      expect(Math.abs(t.info("rto") / 1000 - (srtt + Math.max(200, 4 * rttvar)))).toBeLessThan(4 * off + 1);
     }
   });
 
@@ -58,7 +61,9 @@ describe("the retransmission timeout (RFC 6298)", () => {
       0.4 > P. 1:101(100) ack 1
       1.0 > P. 1:101(100) ack 1
       1.5 < . 1:1(0) ack 101`);
-    expect([t.info("rtt"), t.info("rto"), t.info("retransmits")]).toEqual([100_000, 1_200_000, 0]);
+    t.about("rtt", 100_000);
+    t.about("rto", 1_200_000);
+    expect(t.info("retransmits")).toBe(0);
     t.write(100);
     t.play(`
       1.5 > P. 101:201(100) ack 1
@@ -68,7 +73,7 @@ describe("the retransmission timeout (RFC 6298)", () => {
     t.play(`
       2.8 > P. 201:301(100) ack 1
       2.9 < . 1:1(0) ack 301`);
-    expect(t.info("rto")).toBe(300_000);
+    t.about("rto", 300_000);
   });
 
   scripted("restarts with each ACK of new data (5.3), and stops when all is acknowledged (5.2)", (t) => {
@@ -81,7 +86,7 @@ describe("the retransmission timeout (RFC 6298)", () => {
       0.2 < . 1:1(0) ack 1001
       0.35 < . 1:1(0) ack 2001
       0.5 < . 1:1(0) ack 3001`);
-    t.quiet(100);
+    t.quiet(100, 4);
   });
 
   scripted("after it everything is sent again, cut anew", (t) => {
@@ -94,7 +99,7 @@ describe("the retransmission timeout (RFC 6298)", () => {
       0.5 < . 1:1(0) ack 1001
       0.5 > P. 1001:1501(500) ack 1
       0.6 < . 1:1(0) ack 1501`);
-    t.quiet(10);
+    t.quiet(10, 4);
   });
 
   scripted("at 120 s it doubles no more, and after 924 s it is ETIMEDOUT (tcp_retries2 = 15)", (t) => {
@@ -149,9 +154,9 @@ describe("the retransmission timeout (RFC 6298)", () => {
     t.set("TCP_USER_TIMEOUT", 3000);
     t.write(100);
     unanswered(t, [0.1, 0.4, 1.0, 2.2]);
-    t.quiet(0.899);
+    t.quiet(0.899, 0.5);
     t.state("ESTABLISHED");
-    t.quiet(0.001);
+    t.quiet(0.001, 0.7);
     t.state("CLOSED");
     expect(t.error()).toBe("ETIMEDOUT");
   });

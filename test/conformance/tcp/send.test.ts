@@ -8,7 +8,7 @@ describe("segments", () => {
     t.write(4000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
+      > p. 1461:2921(1460) ack 1
       > P. 2921:4001(1080) ack 1`);
   });
 
@@ -40,8 +40,8 @@ describe("segments", () => {
     t.write(5000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
-      > . 2921:4381(1460) ack 1
+      > p. 1461:2921(1460) ack 1
+      > p. 2921:4381(1460) ack 1
       > P. 4381:5001(620) ack 1
       < . 1:1(0) ack 2921
       < . 1:1(0) ack 5001`);
@@ -67,7 +67,7 @@ describe("Nagle (RFC 9293 §3.7.4) in Minshall's variant", () => {
     t.play("> P. 1:11(10) ack 1");
     t.write(1470);
     t.play(`
-      > . 11:1471(1460) ack 1
+      > p. 11:1471(1460) ack 1
       +0.1 < . 1:1(0) ack 11
       > P. 1471:1481(10) ack 1`);
   });
@@ -138,9 +138,9 @@ describe("the peer's window (§3.8.6)", () => {
     t.write(10_000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
+      > p. 1461:2921(1460) ack 1
       +0.1 < . 1:1(0) ack 1461 win 3000
-      > . 2921:4381(1460) ack 1`);
+      > p. 2921:4381(1460) ack 1`);
   });
 
   scripted("silly window avoidance: wait for a segment or half the largest window", (t) => {
@@ -148,11 +148,11 @@ describe("the peer's window (§3.8.6)", () => {
     t.write(10_000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
+      > p. 1461:2921(1460) ack 1
       +0.1 < . 1:1(0) ack 2921 win 1000
       +0.1 < . 1:1(0) ack 2921 win 1400
       +0.1 < . 1:1(0) ack 2921 win 1460
-      > . 2921:4381(1460) ack 1`);
+      > p. 2921:4381(1460) ack 1`);
   });
 
   scripted("a window that is always smaller than a segment is filled", (t) => {
@@ -170,7 +170,7 @@ describe("the peer's window (§3.8.6)", () => {
     t.write(4000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
+      > p. 1461:2921(1460) ack 1
       > P. 2921:4001(1080) ack 1`);
     t.write(5000);
     t.play(`
@@ -362,11 +362,11 @@ describe("a link that is full", () => {
     t.drain();
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
-      > . 2921:4381(1460) ack 1
-      > . 4381:5841(1460) ack 1
-      > . 5841:7301(1460) ack 1
-      > . 7301:8761(1460) ack 1
+      > p. 1461:2921(1460) ack 1
+      > p. 2921:4381(1460) ack 1
+      > p. 4381:5841(1460) ack 1
+      > p. 5841:7301(1460) ack 1
+      > p. 7301:8761(1460) ack 1
       > P. 8761:10001(1240) ack 1`);
   });
 });
