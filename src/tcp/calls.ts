@@ -292,8 +292,16 @@ export function closeConnection(c: Connection): void {
     return;
   }
   c.readShut = true;
-  shutdownWrite(c);
+  if (opensFast(c)) closeEarly(c);
+  else shutdownWrite(c);
   if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
+}
+
+/** A connection opened by fast open is closed before its SYN-ACK was answered: the FIN need not wait for that. */
+function closeEarly(c: Connection): void {
+  if (c.state === SYN_RECEIVED) setState(c, FIN_WAIT_1);
+  c.finQueued = true;
+  output(c);
 }
 
 /** ABORT (SO_LINGER with 0 seconds): RST now; queued data is lost. Linux looks for unread data first. */

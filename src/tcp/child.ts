@@ -55,6 +55,9 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.tsOffset = record.tsOffset;
   c.sackOk = record.sackOk;
   c.ecn = record.ecn ? ECN_OK : 0;
+  // Before the segment size, which is bounded by it
+  c.sndWnd = seg.window << c.sndWscale;
+  c.maxWnd = c.sndWnd;
   updateMss(c);
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;

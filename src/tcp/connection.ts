@@ -121,6 +121,10 @@ export class Connection extends TimerNode {
   windowClamp = 0;
   /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
   rcvCharge = 0;
+  /** Payload that the last of them has room for: what fits in there costs nothing. */
+  rcvTailRoom = 0;
+  /** Bytes read of the first of them. */
+  rcvFront = 0;
   rcvRatio = 128;
   route: Route | null = null;
   localAddr = 0;
