@@ -6,7 +6,7 @@ import { algorithms, type Outcome, transfer } from "./goodput-transfer.js";
 /** Of transfers in which chance has a part; what is given is their median. */
 const SEEDS = [1, 2, 3];
 /** Of virtual seconds these tell a regression; the benchmark watches for longer. */
-const LONGEST = 30;
+const LONGEST = 20;
 /** Milliseconds that it may take where others want the machine, too. */
 const BUSY = 180_000;
 const TITLE = "Goodput as a share of the link, in virtual time";
@@ -23,7 +23,7 @@ const shares = (results: Results, cell: Cell): number[] => (results.get(cell.id)
 function secondsOf(cell: Cell, algorithm: string): number {
   // BBR does not mind loss.
   const rate = algorithm === "bbr" ? cell.rate : expectedRate(cell);
-  const least = 4 + 0.03 * cell.roundTrip;
+  const least = 2.5 + 0.03 * cell.roundTrip;
   return Math.min(LONGEST, cell.seconds, (least * cell.rate) / rate);
 }
 
