@@ -1,7 +1,14 @@
 import { describe, expect } from "vitest";
-import { type Script, scripted } from "../harness.js";
+import { scripted as plain, type Script } from "../harness.js";
 
 const LARGE = "win 65535 <mss 1000,nop,wscale 7>";
+
+const RENO = { "net.ipv4.tcp_congestion_control": "reno", "net.ipv4.tcp_wmem": "4096 1000000 4194304" };
+
+/** With Reno, and room to write all at once. */
+function scripted(name: string, test: (t: Script) => void, config: Record<string, number> = {}): void {
+  plain(name, test, { config: { ...RENO, ...config } });
+}
 
 /** Segments [from, to) of 1000 bytes, counted from 0, expected now. `last`: PSH on the last; else where runs end. */
 function expectSegments(t: Script, from: number, to: number, last = false): void {
@@ -24,11 +31,12 @@ function ten(t: Script): void {
 /** Three duplicate ACKs for segment 0 while 0..9 are out: 10 and 11 by limited transmit, then 0 again. */
 function lossOfFirst(t: Script): void {
   ten(t);
+  // More than 1 ms apart: sooner, what is to be sent would wait to be sent with more
   t.play(`+0.1 ${ack(0)}`);
   expectSegments(t, 10, 11);
-  t.play(ack(0));
+  t.play(`+0.01 ${ack(0)}`);
   expectSegments(t, 11, 12);
-  t.play(ack(0));
+  t.play(`+0.01 ${ack(0)}`);
   expectSegments(t, 0, 1);
 }
 
@@ -101,7 +109,7 @@ describe("slow start (RFC 5681 §3.1, RFC 6928)", () => {
       t.write(50_000);
       expectSegments(t, 100, 150, true);
     },
-    { config: { "net.ipv4.tcp_slow_start_after_idle": 0 } },
+    { "net.ipv4.tcp_slow_start_after_idle": 0 },
   );
 });
 
