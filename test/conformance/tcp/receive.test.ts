@@ -174,7 +174,10 @@ describe("out of order", () => {
     expect(t.stack.pool.inUse).toBe(0);
   });
 
-  scripted("of more holes than are kept the rest is dropped, and nothing breaks", (t) => {
+  scripted("of more holes than are kept the rest is dropped, and nothing breaks", holes, {
+    linux: "it keeps as many as the buffer has room for",
+  });
+  function holes(t: Script): void {
     t.passive("win 65535 <mss 1460>");
     for (let seq = 2; seq < 2400; seq += 2) {
       t.play(`< . ${seq}:${seq + 1}(1) ack 1`);
@@ -187,7 +190,7 @@ describe("out of order", () => {
       t.takeAll();
     }
     t.read(2400);
-  });
+  }
 });
 
 describe("when memory runs out", () => {
