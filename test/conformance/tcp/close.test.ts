@@ -169,9 +169,9 @@ describe("closing (RFC 9293 §3.6)", () => {
     t.play(`
       > F. 1:1(0) ack 1
       < . 1:1(0) ack 2`);
-    t.quiet(59.999);
+    t.quiet(59.999, 55);
     expect(connections(t)).toBe(1);
-    t.quiet(0.001);
+    t.quiet(0.001, 14);
     expect(connections(t)).toBe(0);
     t.play(`
       < F. 1:1(0) ack 2
@@ -207,7 +207,7 @@ describe("closing (RFC 9293 §3.6)", () => {
       < . 1:1(0) ack 2`);
     t.quiet(100);
     t.close();
-    t.quiet(60);
+    t.quiet(60, 69);
     expect(connections(t)).toBe(0);
   });
 });
@@ -323,9 +323,9 @@ describe("the peer's FIN", () => {
 describe("TIME-WAIT (§3.6.1, §3.10.7.4)", () => {
   scripted("lasts 60 s", (t) => {
     closedByUs(t);
-    t.quiet(59.999);
+    t.quiet(59.999, 55);
     expect(timeWaits(t)).toBe(1);
-    t.quiet(0.001);
+    t.quiet(0.001, 14);
     expect(timeWaits(t)).toBe(0);
     t.play(`
       < F. 1:1(0) ack 2
@@ -338,9 +338,9 @@ describe("TIME-WAIT (§3.6.1, §3.10.7.4)", () => {
     t.play(`
       < F. 1:1(0) ack 2
       > . 2:2(0) ack 2`);
-    t.quiet(59.999);
+    t.quiet(59.999, 55);
     expect(timeWaits(t)).toBe(1);
-    t.quiet(0.001);
+    t.quiet(0.001, 14);
     expect(timeWaits(t)).toBe(0);
   });
 
@@ -420,7 +420,7 @@ describe("TIME-WAIT (§3.6.1, §3.10.7.4)", () => {
     const again = t.stack.socket("tcp");
     expect(() => again.bind(80)).toThrow(/EADDRINUSE/);
     again.close();
-    t.quiet(60);
+    t.quiet(60, 69);
     const later = t.stack.socket("tcp");
     later.bind(80);
     later.close();
@@ -472,7 +472,7 @@ describe("what is left after close", () => {
       < F. 5001:5001(0) ack 5002
       > . 5002:5002(0) ack 5002`);
     t.close(t.listener);
-    t.quiet(60);
+    t.quiet(60, 69);
     const { context } = t.stack.tcp;
     expect([t.stack.pool.inUse, context.tuples.size, context.ports.size, t.clock.pendingTimers()]).toEqual([
       0, 0, 0, 0,
