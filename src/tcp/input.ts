@@ -4,7 +4,7 @@ import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
-import type { Connection } from "./connection.js";
+import { type Connection, touch } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
@@ -15,6 +15,8 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from "./constants.js";
+import { opensFast } from "./fast-open.js";
+import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
 import { pawsRejectsSegment } from "./paws.js";
@@ -48,6 +50,7 @@ function takeOptions(c: Connection, seg: Segment): void {
 export function synchronized(c: Connection, seg: Segment): void {
   // Not a step, but sensible: without any of them a segment says nothing
   if ((seg.flags & (ACK | RST | SYN)) === 0) return;
+  if (opensFast(c) && !fastOpenInput(c, seg)) return;
   if (!checkTimestamp(c, seg)) return;
   if (!checkSequence(c, seg)) return;
   if (!checkReset(c, seg)) return;
@@ -55,6 +58,7 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!checkAck(c, seg)) return;
+  if (isOld(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
   if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
@@ -104,7 +108,17 @@ function checkSequence(c: Connection, seg: Segment): boolean {
   return false;
 }
 
-/** Drops what was received before; the front of a SYN is the SYN itself. */
+/** A retransmission of what has all come: our ACK was lost, or late. It is acknowledged again, at once. */
+function isOld(c: Connection, seg: Segment): boolean {
+  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0);
+  if (span === 0 || seqGt((seg.seq + span) | 0, c.rcvNxt)) return false;
+  staleText(c, seg);
+  c.ackDue = true;
+  touch(c);
+  return true;
+}
+
+/** Drops what was received before. */
 function trimOld(c: Connection, seg: Segment): void {
   const old = (c.rcvNxt - seg.seq) | 0;
   if (old <= 0 || seg.length === 0) return;
@@ -176,6 +190,8 @@ function checkAck(c: Connection, seg: Segment): boolean {
     if (c.state !== ESTABLISHED || result === ACK_UNSENT) challenge(c);
     return false;
   }
+  // Closed before the SYN-ACK was answered
+  if (opensFast(c) && seqGt(seg.ack, c.iss)) fastOpenComplete(c, seg);
   return finAcknowledged(c, seg);
 }
 

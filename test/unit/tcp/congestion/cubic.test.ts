@@ -92,6 +92,30 @@ describe("the window over time (RFC 9438 §4.2)", () => {
     expect(Math.abs(a - b) / a).toBeLessThan(0.03);
   });
 
+  it("looks one RTT ahead, in whole ms", () => {
+    const { c, world } = afterLoss(1000, 199_001);
+    world.at(5_000_000);
+    CUBIC.congAvoid(c, 0, 1);
+    // t is 200 ms in 1/1024 s; K is the cube root of 300 / C in the same
+    const k = Math.floor(Math.cbrt((300 * 2 ** 40) / 410));
+    const target = 1000 - Math.floor((410 * (k - 204) ** 3) / 2 ** 40);
+    expect((c.ca as CubicState).cnt).toBe(Math.floor(700 / (target - 700)));
+  });
+
+  it("does not take RTTs of the first second of an epoch for the shortest", () => {
+    const { c, world } = afterLoss(1000, 50_000);
+    const ca = c.ca as CubicState;
+    world.at(5_000_000);
+    CUBIC.congAvoid(c, 0, 1);
+    world.at(5_999_999);
+    CUBIC.pktsAcked?.(c, 1, 30_000, 1);
+    expect(ca.delayMin).toBe(50_000);
+    world.at(6_000_000);
+    CUBIC.pktsAcked?.(c, 1, -1, 1);
+    CUBIC.pktsAcked?.(c, 1, 30_000, 1);
+    expect(ca.delayMin).toBe(30_000);
+  });
+
   it("grows at most by a half in an RTT", () => {
     const { c, world } = afterLoss(10_000, 2_000_000);
     // K is 19.5 s: at its end the curve is far above
@@ -114,6 +138,26 @@ describe("the Reno-friendly region (RFC 9438 §4.3)", () => {
     const perRtt = (c.cwnd - first) / 100;
     expect(perRtt).toBeGreaterThan(0.9 * 0.53);
     expect(perRtt).toBeLessThan(1.1 * 0.53);
+  });
+});
+
+describe("the Reno flow that it is measured by", () => {
+  it("begins at the window, and grows by one for 15/8 of a window acknowledged", () => {
+    const { c, world } = afterLoss(114, 10_000);
+    const ca = c.ca as CubicState;
+    const acknowledge = (ms: number, acked: number): void => {
+      world.at(ms * 1000);
+      c.cwnd = 79;
+      c.cwndCnt = 0;
+      CUBIC.congAvoid(c, 0, acked);
+    };
+    acknowledge(5000, 1);
+    acknowledge(5040, 147);
+    expect([ca.tcpCwnd, ca.ackCnt]).toEqual([79, 148]);
+    acknowledge(5080, 1);
+    expect([ca.tcpCwnd, ca.ackCnt]).toEqual([80, 1]);
+    acknowledge(5120, 3 * 148);
+    expect([ca.tcpCwnd, ca.ackCnt, ca.cnt]).toEqual([83, 1, 19]);
   });
 });
 

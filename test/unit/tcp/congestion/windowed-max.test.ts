@@ -33,6 +33,15 @@ describe("the largest in a window", () => {
     expect(max.best).toBe(70);
   });
 
+  it("passes over a successor that is too old itself", () => {
+    const max = new WindowedMax();
+    max.add(10, 0, 100);
+    max.add(10, 3, 90);
+    max.add(10, 9, 50);
+    max.add(10, 14, 10);
+    expect(max.best).toBe(50);
+  });
+
   it("forgets everything after a silence longer than the window", () => {
     const max = new WindowedMax();
     max.add(10, 0, 100);
