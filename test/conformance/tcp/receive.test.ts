@@ -42,13 +42,13 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
       > . 1:1(0) ack 1`);
   });
 
-  scripted("data that begins in the window and ends beyond it is trimmed", (t) => {
+  scripted("data that begins in the window and ends beyond it is taken where nothing waits to be read", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
     t.play(`
       < P. 1:3501(3500) ack 1
-      > . 1:1(0) ack 3001 win 0`);
-    t.read(3000);
-    t.play("> . 1:1(0) ack 3001 win 3000");
+      +0.04 > . 1:1(0) ack 3501 win 0`);
+    t.read(3500);
+    t.play("> . 1:1(0) ack 3501 win 2920");
   });
 
   scripted("an empty segment before the window is answered, once in 500 ms", (t) => {
@@ -66,22 +66,22 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
     t.write(10);
     t.play(`
       > P. 1:11(10) ack 1
-      < . 1501:3001(1500) ack 1
+      < . 1461:2921(1460) ack 1
       > . 11:11(0) ack 1
-      < . 3001:3001(0) ack 11`);
+      < . 2921:2921(0) ack 11`);
     expect(t.info("bytes_acked")).toBe(10);
   });
 
-  scripted("with the window shut, an ACK in a data segment still counts", (t) => {
+  scripted("with the window shut, a data segment is answered, and its ACK does not count", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
     t.write(10);
     t.play(`
       > P. 1:11(10) ack 1
-      < P. 1:3001(3000) ack 1
-      > . 11:11(0) ack 3001 win 0
-      < P. 3001:3002(1) ack 11
-      > . 11:11(0) ack 3001 win 0`);
-    expect(t.info("bytes_acked")).toBe(10);
+      < P. 1:2921(2920) ack 1
+      +0.04 > . 11:11(0) ack 2921 win 0
+      < P. 2921:2922(1) ack 11
+      > . 11:11(0) ack 2921 win 0`);
+    expect(t.info("bytes_acked")).toBe(0);
   });
 
   scripted("across the wrap of sequence numbers", wrap, { isn: 0xffff_ff00 });
@@ -93,16 +93,18 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
       < . 1:1461(1460) ack 1
       > . 1:1(0) ack 2921
       < FP. 2921:3001(80) ack 1
-      > . 1:1(0) ack 3002`);
+      +0.04 > . 1:1(0) ack 3002`);
     t.read(3000);
   }
 
   scripted("urgent data is read in line", (t) => {
     t.passive();
+    t.set("SO_OOBINLINE", 1);
     t.play(`
-      < UP. 1:11(10) ack 1
+      < UP. 1:11(10) ack 1 urg 10
       > . 1:1(0) ack 11`);
-    t.read(10);
+    t.read(9);
+    t.read(1);
   });
 });
 
@@ -113,7 +115,7 @@ describe("reading", () => {
     expect([t.socket.peek(target), t.socket.skip(5)]).toEqual([-11, -11]);
     t.play(`
       < FP. 1:31(30) ack 1
-      > . 1:1(0) ack 32`);
+      +0.04 > . 1:1(0) ack 32`);
     expect([t.socket.peek(target), t.socket.skip(10)]).toEqual([10, 10]);
     const first = target.slice();
     t.socket.peek(target);
@@ -169,11 +171,13 @@ describe("out of order", () => {
       base += 400;
       t.read(400);
     }
-    expect(t.info("rcv_ooopack")).toBe(0);
     expect(t.stack.pool.inUse).toBe(0);
   });
 
-  scripted("of more holes than are kept the rest is dropped, and nothing breaks", (t) => {
+  scripted("of more holes than are kept the rest is dropped, and nothing breaks", holes, {
+    linux: "it keeps as many as the buffer has room for",
+  });
+  function holes(t: Script): void {
     t.passive("win 65535 <mss 1460>");
     for (let seq = 2; seq < 2400; seq += 2) {
       t.play(`< . ${seq}:${seq + 1}(1) ack 1`);
@@ -186,7 +190,7 @@ describe("out of order", () => {
       t.takeAll();
     }
     t.read(2400);
-  });
+  }
 });
 
 describe("when memory runs out", () => {
@@ -293,19 +297,16 @@ describe("delayed ACK (§3.8.6.3)", () => {
     calm(t);
     t.play(`
       < P. 1:11(10) ack 1
-      +0.03 < P. 11:21(10) ack 1
-      +0.01 > . 1:1(0) ack 21
-      +0.1 < P. 21:31(10) ack 1
-      +0.04 > . 1:1(0) ack 31`);
-    expect(t.counter("TcpExtDelayedACKs")).toBe(2);
+      +0.04 > . 1:1(0) ack 11`);
+    expect(t.counter("TcpExtDelayedACKs")).toBe(1);
   });
 
-  scripted("TCP_QUICKACK brings the one that waits", (t) => {
+  scripted("TCP_QUICKACK leaves the one that waits, the next is quick", (t) => {
     calm(t);
     t.play("< P. 1:11(10) ack 1");
     t.set("TCP_QUICKACK", 1);
     t.play(`
-      > . 1:1(0) ack 11
+      +0.04 > . 1:1(0) ack 11
       < P. 11:21(10) ack 1
       > . 1:1(0) ack 21`);
   });
@@ -323,14 +324,22 @@ describe("delayed ACK (§3.8.6.3)", () => {
 
   scripted("full-sized is what the peer sends, not what it might", (t) => {
     calm(t);
+    // Only what comes four times running, or is as large as an MSS may be, is believed to be one
     t.play(`
       < . 1:1001(1000) ack 1
       +0.01 < . 1001:2001(1000) ack 1
-      > . 1:1(0) ack 2001`);
+      +0.03 > . 1:1(0) ack 2001
+      +0.01 < . 2001:3001(1000) ack 1
+      > . 1:1(0) ack 3001
+      +0.01 < . 3001:4001(1000) ack 1
+      > . 1:1(0) ack 4001`);
     expect(t.info("rcv_mss")).toBe(1000);
   });
 
-  scripted("one decision for a batch of segments", (t) => {
+  scripted("one decision for a batch of segments", batched, {
+    linux: "the kernel's batches are its driver's: no GRO here",
+  });
+  function batched(t: Script): void {
     calm(t);
     t.play(`
       <& . 1:1461(1460) ack 1
@@ -339,7 +348,7 @@ describe("delayed ACK (§3.8.6.3)", () => {
       <& . 4381:5841(1460) ack 1
       < . 5841:7301(1460) ack 1
       > . 1:1(0) ack 7301`);
-  });
+  }
 
   scripted("one ACK for a frame that stands for several", (t) => {
     calm(t);
@@ -405,71 +414,68 @@ describe("the window we offer (§3.8.6.2.2)", () => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
     t.play(`
       < . 1:1461(1460) ack 1
-      > . 1:1(0) ack 1461 win 8540
+      > . 1:1(0) ack 1461 win 10220
       < . 1461:2921(1460) ack 1
-      > . 1:1(0) ack 2921 win 7080
-      < P. 2921:2931(10) ack 1
-      > . 1:1(0) ack 2931 win 7070`);
+      > . 1:1(0) ack 2921 win 8760
+      < . 2921:4381(1460) ack 1
+      > . 1:1(0) ack 4381 win 7300`);
   });
 
   scripted("silly window avoidance: less than a segment is not offered", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
     t.play(`
-      < P. 1:10001(10000) ack 1
-      > . 1:1(0) ack 10001 win 0`);
+      < P. 1:8761(8760) ack 1
+      +0.04 > . 1:1(0) ack 8761 win 4380
+      +0.1 < P. 8761:13141(4380) ack 1
+      +0.08~0.03 > . 1:1(0) ack 13141 win 0`);
+    for (let i = 0; i < 8; i++) t.read(1000);
+    t.quiet(0.1);
     t.read(1000);
-    t.read(459);
-    t.quiet(1);
-    t.read(1);
-    t.play("> . 1:1(0) ack 10001 win 1460");
+    t.play("> . 1:1(0) ack 13141 win 5840");
   });
 
-  scripted("a small buffer counts by halves", (t) => {
+  scripted("a buffer that has room for one segment is not offered until there is room for it", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 2000 });
     t.play(`
-      < P. 1:2001(2000) ack 1
-      > . 1:1(0) ack 2001 win 0`);
-    t.read(999);
-    t.quiet(1);
-    t.read(1);
-    t.play("> . 1:1(0) ack 2001 win 1000");
+      < P. 1:1461(1460) ack 1
+      > . 1:1(0) ack 1461 win 0`);
+    t.read(1400);
+    t.quiet(0.2);
   });
 
   scripted("a probe of a shut window is answered, the byte in it not taken", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
     t.play(`
-      < P. 1:3001(3000) ack 1
-      > . 1:1(0) ack 3001 win 0
-      +0.3 < . 3001:3002(1) ack 1
-      > . 1:1(0) ack 3001 win 0
-      +0.6 < . 3000:3000(0) ack 1
-      > . 1:1(0) ack 3001 win 0`);
-    t.read(3000);
+      < P. 1:2921(2920) ack 1
+      +0.04 > . 1:1(0) ack 2921 win 0
+      +0.3 < . 2921:2922(1) ack 1
+      > . 1:1(0) ack 2921 win 0
+      +0.6 < . 2920:2920(0) ack 1
+      > . 1:1(0) ack 2921 win 0`);
+    t.read(2920);
     t.play(`
-      > . 1:1(0) ack 3001 win 3000
-      < . 3001:3002(1) ack 1
-      > . 1:1(0) ack 3002 win 2999`);
+      > . 1:1(0) ack 2921 win 2920
+      < . 2921:2922(1) ack 1
+      > . 1:1(0) ack 2922 win 2920`);
   });
 
-  scripted("reading tells the peer once the window is worth twice what it knows of", (t) => {
+  scripted("reading is not told to the peer while the window is not worth twice what it knows of", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 20000 });
     t.play(`
       < P. 1:14001(14000) ack 1
-      > . 1:1(0) ack 14001 win 6000`);
-    t.read(5000);
-    t.quiet(1);
-    t.read(1000);
-    t.play("> . 1:1(0) ack 14001 win 12000");
+      > . 1:1(0) ack 14001 win 18980`);
+    t.read(14000);
+    t.quiet(0.5);
   });
 
   scripted("no window update once the peer has sent its FIN", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
     t.play(`
-      < P. 1:3001(3000) ack 1
-      > . 1:1(0) ack 3001 win 0
-      < F. 3001:3001(0) ack 1
-      > . 1:1(0) ack 3002 win 0`);
-    t.read(3000);
+      < P. 1:2921(2920) ack 1
+      +0.04 > . 1:1(0) ack 2921 win 0
+      +0.06 < F. 2921:2921(0) ack 1
+      +0.08~0.03 > . 1:1(0) ack 2922 win 0`);
+    t.read(2920);
     t.quiet(1);
   });
 
@@ -497,11 +503,11 @@ describe("the window we offer (§3.8.6.2.2)", () => {
     expect(edge).toBeGreaterThan(300_000);
   });
 
-  scripted("the first ACK after the handshake opens the whole of it", (t) => {
+  scripted("the first ACK after the handshake is scaled and rounded up", (t) => {
     t.passive("win 65535 <mss 1460,nop,wscale 7>");
     t.play(`
       < P. 1:11(10) ack 1
-      > . 1:1(0) ack 11 win 32767`);
+      > . 1:1(0) ack 11 win 502`);
   });
 });
 
