@@ -75,6 +75,7 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   c.lastAck = tcp.time.ms;
   if (ack.priorPackets === 0) {
     nothingInFlight(c, seg);
+    if (hasUnsent(c)) touch(c);
     return ACK_TAKEN;
   }
   cleanQueue(c);

@@ -1,6 +1,7 @@
 import { EAGAIN, ECONNRESET, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
@@ -32,6 +33,9 @@ import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
 import { clampOf, selectInitialWindow } from "./window.js";
 
+/** Linux's TCP_MIN_MSS. */
+const RCV_MSS_LEAST = 88;
+
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
  */
@@ -48,6 +52,7 @@ export function openConnection(c: Connection): number {
   c.error = 0;
   chooseSequence(c);
   offerOptions(c, route);
+  c.congestion.init(c);
   c.index = tcp.connections.add(c);
   tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
   tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
@@ -94,6 +99,9 @@ function offerOptions(c: Connection, route: Route): void {
   c.peerMss = MSS_DEFAULT;
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
+  // Until the peer has spoken: as if it agreed to all, and had sent nothing
+  if (c.tsOffered) c.mss -= TS_SPACE;
+  c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;
   // RFC 3168 §6.1.1: agreed once the SYN-ACK says so
@@ -150,6 +158,7 @@ function queueData(c: Connection, source: Uint8Array, start: number, length: num
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;
+  chronoStart(c, CHRONO_BUSY);
   if (n < length) c.noSpace = true;
   return n;
 }
@@ -253,6 +262,7 @@ export function shutdownWrite(c: Connection): number {
       return 0;
   }
   c.finQueued = true;
+  chronoStart(c, CHRONO_BUSY);
   output(c);
   return 0;
 }
@@ -282,8 +292,16 @@ export function closeConnection(c: Connection): void {
     return;
   }
   c.readShut = true;
-  shutdownWrite(c);
+  if (opensFast(c)) closeEarly(c);
+  else shutdownWrite(c);
   if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
+}
+
+/** A connection opened by fast open is closed before its SYN-ACK was answered: the FIN need not wait for that. */
+function closeEarly(c: Connection): void {
+  if (c.state === SYN_RECEIVED) setState(c, FIN_WAIT_1);
+  c.finQueued = true;
+  output(c);
 }
 
 /** ABORT (SO_LINGER with 0 seconds): RST now; queued data is lost. Linux looks for unread data first. */

@@ -54,6 +54,9 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.tsOffset = record.tsOffset;
   c.sackOk = record.sackOk;
   c.ecn = record.ecn ? ECN_OK : 0;
+  // Before the segment size, which is bounded by it
+  c.sndWnd = seg.window << c.sndWscale;
+  c.maxWnd = c.sndWnd;
   updateMss(c);
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;
@@ -81,6 +84,7 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.rcvSsthresh = record.window;
   c.sndWscale = record.peerScale > 0 ? record.peerScale : 0;
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
+  c.scaleOffer = record.ourScale;
   c.windowClamp = record.ourScale < 0 ? Math.min(record.clamp, 65535) : record.clamp;
 }
 

@@ -1,3 +1,4 @@
+import { SYN } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
@@ -44,14 +45,11 @@ export function initTransfer(c: Connection): void {
   expandSendBuffer(c);
 }
 
-/**
- * ESTABLISHED, of a passive open: the state, and SND.WND from the segment that completed the handshake (its window is
- * scaled already: it is no SYN).
- */
+/** ESTABLISHED: the state, and SND.WND from the segment that completed the handshake; a SYN's is not scaled (RFC 7323 §2.2). */
 export function established(c: Connection, seg: Segment): void {
   const { time } = c.tcp;
   setState(c, ESTABLISHED);
-  c.sndWnd = seg.window << c.sndWscale;
+  c.sndWnd = seg.window << ((seg.flags & SYN) !== 0 ? 0 : c.sndWscale);
   if (c.sndWnd > c.maxWnd) c.maxWnd = c.sndWnd;
   c.sndWl1 = seg.seq;
   c.sndWl2 = seg.ack;

@@ -13,16 +13,16 @@ import {
   SYN_RECEIVED,
   TIMER_RETRANSMIT,
 } from "./constants.js";
-import { agreeTimestamps, established, initTransfer } from "./establish.js";
-import { releaseRequest } from "./fast-open.js";
+import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
+import { opensFast } from "./fast-open.js";
 import { fastOpenAnswered } from "./fast-open-client.js";
+import { fastOpenComplete } from "./fast-open-server.js";
 import { markLost } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
 import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
 import { lossWithoutCongestion } from "./recovery-path.js";
-import { echoedRtt, sample, updateMinRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
 import { NEXT } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
@@ -104,7 +104,7 @@ function takeSyn(c: Connection, seg: Segment): void {
 function completeOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   // RFC 3168 §6.1.1
-  if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE) c.ecn = ECN_OK;
+  if (settings.ecn !== 1 || (seg.flags & (ECE | CWR)) !== ECE) c.ecn = 0;
   spuriousSyn(c);
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;
@@ -157,15 +157,11 @@ export function simultaneousAck(c: Connection, seg: Segment): void {
 
 /** Our SYN, or SYN-ACK, is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came in between. */
 export function synReceivedAck(c: Connection, seg: Segment): void {
-  if (c.srtt === 0 && c.sawTs && c.rcvTsecr !== 0) {
-    const us = echoedRtt(c);
-    if (us > 0) {
-      updateMinRtt(c, us, false);
-      sample(c, us);
-    }
+  if (opensFast(c)) fastOpenComplete(c, seg);
+  else {
+    if (c.srtt === 0) measureHandshake(c, -1, seg);
+    initTransfer(c);
   }
-  if (c.fastOpen === null || c.fastOpen.request === null) initTransfer(c);
-  releaseRequest(c, false);
   established(c, seg);
   if (c.finQueued) setState(c, FIN_WAIT_1);
   c.sndSml = seg.ack;

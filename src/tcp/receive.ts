@@ -238,6 +238,8 @@ export function processFin(c: Connection): void {
 
 function takeFin(c: Connection): void {
   c.rcvNxt = (c.rcvNxt + 1) | 0;
+  // As Linux counts
+  c.bytesReceived++;
   if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
   sackReset(c);
