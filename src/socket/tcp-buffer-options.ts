@@ -3,6 +3,7 @@ import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import { type Connection, wake } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_PROBE, PMTU_WANT } from "../tcp/constants.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
+import { setWindowClamp } from "../tcp/window.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX } from "./tcp-option.js";
 import type { OptionName } from "./types.js";
 
@@ -16,10 +17,7 @@ const MOST_MSS = 32767;
 /** How much is queued and offered, and what IP makes of it. */
 export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
   ["TCP_MAXSEG", between(0, MOST_MSS, (c) => (idle(c) && c.userMss > 0 ? c.userMss : c.mss), setMaxSeg)],
-  [
-    "TCP_WINDOW_CLAMP",
-    between(INT_MIN, INT_MAX, (c) => (idle(c) ? c.userClamp : c.windowClamp || c.userClamp), setWindowClamp),
-  ],
+  ["TCP_WINDOW_CLAMP", between(INT_MIN, INT_MAX, (c) => (idle(c) ? c.userClamp : c.windowClamp), setClamp)],
   [
     "TCP_NOTSENT_LOWAT",
     between(
@@ -117,19 +115,10 @@ function setMaxSeg(c: Connection, value: number): void {
 }
 
 /** Linux's tcp_set_window_clamp(). */
-function setWindowClamp(c: Connection, value: number, listening: boolean): void {
-  if (value === 0) {
-    if (listening || !idle(c)) throw tooLate("TCP_WINDOW_CLAMP", "0 is for sockets that are closed");
-    c.userClamp = 0;
-    c.windowClamp = 0;
-    return;
-  }
-  const clamp = Math.max(value, LEAST_RCVBUF / 2);
-  const before = c.windowClamp;
-  c.userClamp = clamp;
-  c.windowClamp = clamp;
-  if (clamp < before) c.rcvSsthresh = Math.min(c.rcvSsthresh, clamp);
-  else c.rcvSsthresh = Math.max(Math.min(c.rcvWnd, clamp), c.rcvSsthresh);
+function setClamp(c: Connection, value: number, listening: boolean): void {
+  if (value === 0 && (listening || !idle(c))) throw tooLate("TCP_WINDOW_CLAMP", "0 is for sockets that are closed");
+  c.userClamp = value === 0 ? 0 : Math.max(value, LEAST_RCVBUF / 2);
+  if (!idle(c)) setWindowClamp(c, value);
 }
 
 /** The limits of what may be queued have changed: whoever waits for room hears of it. */

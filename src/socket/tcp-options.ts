@@ -1,8 +1,9 @@
 import { EINVAL, ENOENT, ENOTCONN, EOPNOTSUPP, EPERM, SystemError } from "../base/errors.js";
+import { inPingpong, setQuickAck } from "../tcp/ack-policy.js";
 import { optionsChanged } from "../tcp/calls.js";
 import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
-import { type Connection, touch } from "../tcp/connection.js";
-import { CLOSE_WAIT, ESTABLISHED, PINGPONG_THRESH, TIMER_KEEPALIVE } from "../tcp/constants.js";
+import type { Connection } from "../tcp/connection.js";
+import { TIMER_KEEPALIVE } from "../tcp/constants.js";
 import { setTimer, startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
 import { fromDeferAccept } from "./defer-accept.js";
@@ -38,7 +39,7 @@ const OPTIONS = new Map<OptionName, TcpOption>([
       },
     ),
   ],
-  ["TCP_QUICKACK", between(INT_MIN, INT_MAX, (c) => (c.pingpong >= PINGPONG_THRESH ? 0 : 1), setQuickAck)],
+  ["TCP_QUICKACK", between(INT_MIN, INT_MAX, (c) => (inPingpong(c) ? 0 : 1), setQuickAck)],
   ["SO_KEEPALIVE", flag((c) => c.keepalive, setKeepalive)],
   ["TCP_KEEPIDLE", between(1, MOST_KEEP, (c) => (c.keepIdle || c.tcp.settings.keepIdle) / 1000, setKeepIdle)],
   [
@@ -141,17 +142,6 @@ const OPTIONS = new Map<OptionName, TcpOption>([
     ),
   ],
 ]);
-
-/** Off: ACKs are delayed. On: not until the application answers; and what is owed goes now. */
-function setQuickAck(c: Connection, value: number): void {
-  c.pingpong = value === 0 ? PINGPONG_THRESH : 0;
-  if (value === 0 || !c.ackDue || (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT)) return;
-  if (c.rcvQueued === 0 || ((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss) {
-    c.ackNow = true;
-    touch(c);
-  }
-  if ((value & 1) === 0) c.pingpong = PINGPONG_THRESH;
-}
 
 function setKeepalive(c: Connection, on: boolean): void {
   const before = c.keepalive;

@@ -22,7 +22,7 @@ import { copyOptions, type Listener, type ListenerOwner, stopListening } from ".
 import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
 import { reusable, reusablePort } from "../tcp/time-wait.js";
-import { atMark, urgentRead } from "../tcp/urgent.js";
+import { atMark, markSkip, urgentRead } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
@@ -292,7 +292,8 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
     if (c.state === SYN_RECEIVED && !opensFast(c)) return mask;
     const ended = endOfStream(c);
-    if (c.rcvQueued > 0 || ended) mask |= READABLE;
+    // The urgent byte is not for read, where it stands next
+    if (ended || c.rcvQueued > markSkip(c)) mask |= READABLE;
     if (ended) mask |= READ_HANGUP;
     if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
@@ -315,6 +316,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   getOption(name: OptionName): number | string {
     this.check("getsockopt");
+    this.host.enter();
     switch (name) {
       case "SO_REUSEADDR":
         return this.reuseAddr ? 1 : 0;
@@ -335,6 +337,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   }
 
   override info(): Readonly<Record<string, number>> {
+    this.host.enter();
     return this.listener === null ? connectionInfo(this.connection) : listenerInfo(this.listener);
   }
 

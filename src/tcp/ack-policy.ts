@@ -1,3 +1,4 @@
+import { MSS_DEFAULT } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { touch } from "./connection.js";
 import {
@@ -22,6 +23,13 @@ import { offered, selectWindow, windowUpdateDue } from "./window.js";
 /** The longest that an ACK is delayed while nothing says that the peer waits for it. */
 const ATO_MAX = 500;
 const PINGPONG_MOST = 255;
+/** Linux's TCP_MIN_MSS. */
+export const MSS_LEAST = 88;
+
+/** What is thought of the peer's segments before any came: rather too little, which is noticed sooner. */
+export function initialRcvMss(c: Connection): void {
+  c.rcvMss = Math.max(Math.min(c.advMss, c.mss, offered(c) >> 1, MSS_DEFAULT), MSS_LEAST);
+}
 
 /** The next ACKs go at once: the peer may be in slow start, or have lost something. */
 export function moreQuickAcks(c: Connection, most: number): void {
@@ -52,8 +60,8 @@ export function hasHoles(c: Connection): boolean {
   return c.oooCount > 0 || (c.rcvFin && ((c.rcvFinSeq - c.rcvNxt) | 0) > 0);
 }
 
-/** A segment that acknowledges has gone: nothing is owed any more. */
-export function ackSent(c: Connection): void {
+/** Segments that acknowledge have gone: nothing is owed any more. However many, Linux counts them as one ACK. */
+export function ackSent(c: Connection, _segments = 1): void {
   if (c.compressedAcks > 0) {
     c.tcp.counters.TcpExtTCPAckCompressed += c.compressedAcks;
     c.compressedAcks = 0;

@@ -1,6 +1,7 @@
 import { EAGAIN, ECONNRESET, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
@@ -31,6 +32,9 @@ import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
 import { clampOf, selectInitialWindow } from "./window.js";
 
+/** Linux's TCP_MIN_MSS. */
+const RCV_MSS_LEAST = 88;
+
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
  */
@@ -47,6 +51,7 @@ export function openConnection(c: Connection): number {
   c.error = 0;
   chooseSequence(c);
   offerOptions(c, route);
+  c.congestion.init(c);
   c.index = tcp.connections.add(c);
   tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
   tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
@@ -93,6 +98,9 @@ function offerOptions(c: Connection, route: Route): void {
   c.peerMss = MSS_DEFAULT;
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
+  // Until the peer has spoken: as if it agreed to all, and had sent nothing
+  if (c.tsOffered) c.mss -= TS_SPACE;
+  c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;
   const scaling = settings.windowScaling !== 0;
@@ -147,6 +155,7 @@ function queueData(c: Connection, source: Uint8Array, start: number, length: num
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;
+  chronoStart(c, CHRONO_BUSY);
   if (n < length) c.noSpace = true;
   return n;
 }
@@ -250,6 +259,7 @@ export function shutdownWrite(c: Connection): number {
       return 0;
   }
   c.finQueued = true;
+  chronoStart(c, CHRONO_BUSY);
   output(c);
   return 0;
 }

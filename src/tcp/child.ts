@@ -85,6 +85,7 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.scaleOffer = record.ourScale;
   c.sndWscale = record.peerScale > 0 ? record.peerScale : 0;
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
+  c.scaleOffer = record.ourScale;
   c.windowClamp = record.ourScale < 0 ? Math.min(record.clamp, 65535) : record.clamp;
 }
 

@@ -121,6 +121,10 @@ export class Connection extends TimerNode {
   windowClamp = 0;
   /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
   rcvCharge = 0;
+  /** Payload that the last of them has room for: what fits in there costs nothing. */
+  rcvTailRoom = 0;
+  /** Bytes read of the first of them. */
+  rcvFront = 0;
   rcvRatio = 128;
   route: Route | null = null;
   localAddr = 0;
@@ -243,11 +247,12 @@ export class Connection extends TimerNode {
   deliveredCe = 0;
   deliveredStamp = 0;
   firstTxStamp = 0;
-  appLimited = 0;
+  /** As Linux begins: nothing is known of what the path can bear. */
+  appLimited = -1;
   lost = 0;
   rateDelivered = 0;
   rateInterval = 0;
-  rateAppLimited = false;
+  rateAppLimited = true;
   /** Bytes per second; 0: not paced. */
   pacingRate = 0;
   pacing = false;
@@ -256,7 +261,7 @@ export class Connection extends TimerNode {
 
   // Round trip time: RFC 6298 in microseconds as Linux keeps it: srtt is 8 x, mdev and rttvar 4 x
   srtt = 0;
-  mdev = 0;
+  mdev = RTO_INITIAL * 1000;
   mdevMax = 0;
   rttvar = 0;
   /** Where the round trip ends in which mdevMax is the largest. */

@@ -1,3 +1,4 @@
+import { TS_SPACE } from "../wire/tcp.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
 import { DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
@@ -119,10 +120,21 @@ function always(c: Connection): TcpInfo {
   };
 }
 
-/** What the handshake agreed on. */
+/** What the handshake agreed on, and what is known of the path. */
 function opening(c: Connection): TcpInfo {
-  // Offered, and the peer's SYN has come: else the offer would have been taken back
-  const scaled = c.scaleOffer >= 0 && (c.irs | c.rcvNxt) !== 0;
+  const { route } = c;
+  return {
+    ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
+    // Linux takes the timestamps off what was offered
+    advmss: route === null ? 0 : c.advMss - (c.tsOk ? TS_SPACE : 0),
+    rcv_mss: route === null ? 0 : c.rcvMss,
+    pmtu: route === null ? 0 : route.mtu,
+  };
+}
+
+/** The peer's SYN has come: until then the same fields say what ours offers. */
+function agreed(c: Connection): TcpInfo {
+  const scaled = c.scaleOffer >= 0;
   return {
     options:
       (c.tsOk ? OPTION_TIMESTAMPS : 0) |
@@ -133,9 +145,6 @@ function opening(c: Connection): TcpInfo {
       (c.synDataAcked ? OPTION_SYN_DATA : 0),
     snd_wscale: scaled ? c.sndWscale : 0,
     rcv_wscale: scaled ? c.rcvWscale : 0,
-    advmss: c.route === null ? 0 : c.advMss,
-    rcv_mss: c.route === null ? 0 : c.rcvMss,
-    pmtu: c.route === null ? 0 : c.route.mtu,
   };
 }
 

@@ -14,7 +14,7 @@ import {
 import type { TcpContext } from "./context.js";
 import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
-import { chargeOf, chargeReceived, dataArrived, measureRttByEcho } from "./receive-buffer.js";
+import { chargeReceived, dataArrived, measureRttByEcho } from "./receive-buffer.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const HEADER = TCP_HEADER;
@@ -93,7 +93,7 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   if (options > 0) takeStamps(c, l4, length);
   c.rcvNxt = (seq + length) | 0;
   c.rcvQueued = rcvQueued + length;
-  chargeReceived(c, chargeOf(length + options));
+  chargeReceived(c, length, options);
   dataArrived(c, length, length, options, (word >>> 16) & 0xff);
   touch(c);
   wake(c, READABLE);

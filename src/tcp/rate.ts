@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.js";
-import { MIN_RTT_NONE } from "./constants.js";
+import { MIN_RTT_NONE, SYN_SENT } from "./constants.js";
 import type { SentRuns } from "./sent.js";
 import {
   DELIVERED,
@@ -10,6 +10,7 @@ import {
   FLAGS,
   SENT_APP_LIMITED,
   SENT_EVER,
+  SENT_SYN,
   XMIT_US,
 } from "./sent.js";
 
@@ -82,6 +83,8 @@ export function rateSent(c: Connection, runs: SentRuns, at: number): void {
 /** A run was delivered, by ACK or SACK: of all that one ACK delivers the one sent last makes the sample. */
 export function rateDelivered(c: Connection, rs: RateSample, runs: SentRuns, at: number): void {
   const d = runs.data;
+  // Linux takes no sample of a handshake, nor of what went with the SYN
+  if (c.state === SYN_SENT || ((d[at + FLAGS] as number) & SENT_SYN) !== 0) return;
   const xmit = d[at + XMIT_US] as number;
   const end = d[at + END] as number;
   if (rs.valid) {

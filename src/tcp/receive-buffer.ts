@@ -1,8 +1,9 @@
 import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE, URG } from "../wire/tcp.js";
-import { moreQuickAcks, readWantsAck } from "./ack-policy.js";
+import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
 import { memoryScarce } from "./pressure.js";
+import type { Segment } from "./segment.js";
 import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
 
 /*
@@ -10,8 +11,6 @@ import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./windo
  * right-sizing: Fisk and Feng, "Dynamic right-sizing in TCP", 2001; Linux's tcp_rcv_space_adjust).
  */
 
-/** Linux's TCP_MIN_MSS. */
-const MSS_LEAST = 88;
 /** Segments below this do not open the window. */
 const GROWS_FROM = 128;
 /** Linux's TCP_INIT_CWND. */
@@ -27,6 +26,13 @@ export function chargeOf(n: number): number {
   if (n <= 600) return n <= 152 ? 832 : 1280;
   if (n <= 3675) return n <= 1627 ? 2304 : 4352;
   return 8448 + ((n - 3676) & ~4095);
+}
+
+/** How much that buffer holds; a chain of pages has no room for more. */
+function roomFor(n: number): number {
+  if (n <= 600) return n <= 152 ? 152 : 600;
+  if (n <= 3675) return n <= 1627 ? 1627 : 3675;
+  return n;
 }
 
 /** RCV.NXT less what is unread: how far the application has read. */
@@ -45,7 +51,7 @@ export function initReceiveBuffer(c: Connection): void {
   const mss = advertised(c);
   const most = fullSpace(c);
   const now = offered(c);
-  c.rcvMss = Math.max(Math.min(mss, c.mss, now >> 1, MSS_DEFAULT), MSS_LEAST);
+  initialRcvMss(c);
   if (c.windowClamp === 0 || c.windowClamp > most) c.windowClamp = most;
   // Room for a segment more than is offered
   if (c.windowClamp > 2 * mss && c.windowClamp + mss > most) c.windowClamp = Math.max(2 * mss, most - mss);
@@ -147,6 +153,11 @@ function measureRtt(c: Connection): void {
   c.rcvRttStamp = us === 0 ? 1 : us;
 }
 
+/** The same for any segment that carries timestamps, before what is old of it is cut off. */
+export function measureByTimestamp(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, seg.length);
+}
+
 /** RFC 7323 §4.1's echo measures it for a receiver, too, where a full segment answers an ACK of ours at once. */
 export function measureRttByEcho(c: Connection, length: number): void {
   const echo = c.rcvTsecr;
@@ -161,10 +172,23 @@ export function measureRttByEcho(c: Connection, length: number): void {
   else if (c.rcvQueued === 0) c.rcvRtt += us - (c.rcvRtt >> 3);
 }
 
-/** What is queued has been charged with `charge` more: where that is too much, see what can be done about it. */
-export function chargeReceived(c: Connection, charge: number): void {
-  c.rcvCharge += charge;
+/** A segment has been queued in order. If too much was queued before it, something is done about that. */
+export function chargeReceived(c: Connection, length: number, options: number): void {
   if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
+  const room = c.rcvTailRoom - length;
+  if (room >= 0) {
+    c.rcvTailRoom = room;
+    return;
+  }
+  const n = length + options;
+  c.rcvCharge += chargeOf(n);
+  c.rcvTailRoom = roomFor(n) - n;
+}
+
+/** The same for one out of order. */
+export function chargeAhead(c: Connection, charge: number): void {
+  if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
+  c.rcvCharge += charge;
 }
 
 /** More is queued than the buffer is for (Linux's tcp_clamp_window and tcp_collapse). Nothing is thrown away. */
@@ -201,19 +225,22 @@ export function readMoved(c: Connection, n: number): void {
   }
 }
 
-/** Takes off what the bytes read were charged with: by whole segments, since only whole ones are given back. */
+/** Takes off what the bytes read were charged with, when a whole segment has been read: only that gives memory back. */
 function release(c: Connection, n: number): void {
-  const ahead = aheadBytes(c);
-  const left = c.rcvQueued + ahead;
+  if (c.rcvQueued === 0) c.rcvTailRoom = 0;
+  const left = c.rcvQueued + aheadBytes(c);
   if (left === 0) {
     c.rcvCharge = 0;
+    c.rcvFront = 0;
     return;
   }
   const mss = c.rcvMss;
-  const before = left + n + mss - 1;
-  const after = left + mss - 1;
-  const whole = before - (before % mss);
-  if (whole > 0) c.rcvCharge = Math.floor((c.rcvCharge * (after - (after % mss))) / whole);
+  const front = c.rcvFront + n;
+  c.rcvFront = front % mss;
+  const read = (front - c.rcvFront) / mss;
+  if (read === 0) return;
+  const segments = Math.max(Math.round((left + front) / mss), 1);
+  c.rcvCharge -= read < segments ? Math.floor((c.rcvCharge * read) / segments) : c.rcvCharge;
 }
 
 /** What came out of order has been thrown away: what is left is in order. @param bytes thrown away */

@@ -1,5 +1,5 @@
 import { ECONNRESET } from "../base/errors.js";
-import { seqGt, seqLt } from "../wire/seqnum.js";
+import { seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
@@ -19,31 +19,30 @@ import {
 import { ecnReceived } from "./ecn-in.js";
 import { pruneOutOfOrder, receiveData } from "./reassembly.js";
 import {
+  chargeAhead,
   chargeOf,
   chargeReceived,
   dataArrived,
   growBuffer,
   growWindow,
-  measureRttByEcho,
   measureSize,
 } from "./receive-buffer.js";
-import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
+import { dsackExtend, dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
-/** Sixth, URG, and seventh: the segment text, for which there is a window. */
+/** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
-  if (c.sawTs) measureRttByEcho(c, seg.length);
+  const old = seg.payload - seg.options - seg.optionsLength;
+  if (seg.length === 0 && old > 0) againText(c, seg);
+  // Behind a FIN nothing can come
+  if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
   if (seg.length === 0) return;
-  // RFC 2883 §4: a duplicate is reported once; but oldBytes() has seen the front of this one
-  if (c.dsackEnd !== seg.seq || seg.seq !== c.rcvNxt) c.dsackDue = false;
-  const room = (c.rcvAdv - seg.seq) | 0;
-  if (seg.length > room) {
-    seg.length = room > 0 ? room : 0;
-    seg.flags &= ~FIN;
-  }
+  // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
+  if (old === 0) c.dsackDue = false;
+  if (!fitsWindow(c, seg)) return;
   // Data behind the peer's FIN cannot be
   if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
   if (seg.length === 0) {
@@ -63,6 +62,38 @@ export function processText(c: Connection, seg: Segment): void {
   else acceptAhead(c, seg);
 }
 
+/** Whether there is a window for the text. RFC 9293 §3.10.7.4: what is not acceptable is answered with an ACK. */
+function fitsWindow(c: Connection, seg: Segment): boolean {
+  const room = (c.rcvAdv - seg.seq) | 0;
+  if (seg.length <= room) return true;
+  seg.flags &= ~FIN;
+  if (c.rcvQueued > 0) {
+    // Of what runs over the window while data is unread Linux takes nothing: there may be no memory for it
+    c.tcp.counters.TcpExtBeyondWindow++;
+    c.ackNow = true;
+  } else if (room > 0) {
+    // As much as there is room for
+    seg.length = room;
+    return true;
+  } else {
+    if (seg.seq === c.rcvNxt) c.tcp.counters.TcpExtTCPZeroWindowDrop++;
+    enterQuickAck(c, QUICK_ACKS);
+    c.ackDue = true;
+  }
+  touch(c);
+  return false;
+}
+
+/** Text that had all come before, and was not acknowledged when it was sent again: oldBytes() has reported it. */
+function againText(c: Connection, seg: Segment): void {
+  // A FIN behind it is new
+  if ((seg.flags & FIN) !== 0 && !c.rcvFin) return;
+  c.tcp.counters.TcpExtDelayedACKLost++;
+  enterQuickAck(c, QUICK_ACKS);
+  c.ackDue = true;
+  touch(c);
+}
+
 /**
  * A segment that is not acceptable, before its ACK is sent. What it has of old data is reported (RFC 2883 §4.1), and
  * since our ACKs seem to be lost or late, the next are not delayed.
@@ -71,10 +102,9 @@ export function staleText(c: Connection, seg: Segment): void {
   const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0);
   if (span === 0) return;
   const end = (seg.seq + span) | 0;
-  if (seqLt(seg.seq, c.rcvNxt)) {
-    c.tcp.counters.TcpExtDelayedACKLost++;
-    dsackSet(c, seg.seq, seqGt(end, c.rcvNxt) ? c.rcvNxt : end);
-  } else if (seg.seq === c.rcvNxt && c.rcvAdv === c.rcvNxt) c.tcp.counters.TcpExtTCPZeroWindowDrop++;
+  if (!seqLt(seg.seq, c.rcvNxt)) return;
+  c.tcp.counters.TcpExtDelayedACKLost++;
+  dsackSet(c, seg.seq, seqGt(end, c.rcvNxt) ? c.rcvNxt : end);
   enterQuickAck(c, QUICK_ACKS);
 }
 
@@ -115,7 +145,9 @@ function acceptNext(c: Connection, seg: Segment): void {
   }
   c.keepProbes = 0;
   c.bytesReceived += moved;
-  chargeReceived(c, chargeOf(seg.length + seg.optionsLength));
+  chargeReceived(c, seg.length, seg.optionsLength);
+  // Behind it stands what came out of order
+  if (moved > seg.length) c.rcvTailRoom = 0;
   dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
   if (holes) {
     const left = hasHoles(c);
@@ -132,7 +164,6 @@ function acceptAhead(c: Connection, seg: Segment): void {
   const { counters } = c.tcp;
   const { seq, length } = seg;
   const end = (seq + length + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
-  if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
   if (receiveData(c, seq, seg.payload, length) < 0) {
     counters.TcpExtTCPOFODrop++;
     dropped(c, seg);
@@ -143,11 +174,13 @@ function acceptAhead(c: Connection, seg: Segment): void {
   c.rcvOooPack += seg.segments;
   counters.TcpExtTCPOFOQueue++;
   measureSize(c, length, seg.segmentSize, seg.optionsLength, seg.flags);
+  // As in Linux this is the answer to the segment, though it does not say yet that it came
+  if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
   sackAdd(c, seq, end);
   const charge = chargeOf(length + seg.optionsLength);
   // Without SACK a window that moved would make the duplicate ACK none (RFC 5681 §2)
   if (c.sackOk) growWindow(c, length, charge);
-  chargeReceived(c, charge);
+  chargeAhead(c, charge);
   if (!c.orphan && !c.embryonic) growBuffer(c, c.rcvSpace);
   // RFC 5681 §4.2: each is answered, not each batch of them
   if (decideAck(c)) sendOwedAck(c);
@@ -162,8 +195,13 @@ function dropped(c: Connection, seg: Segment): void {
 
 /** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
 export function noteFin(c: Connection, seg: Segment): void {
+  const end = (seg.seq + seg.length + 1) | 0;
   if (c.rcvFin) {
     // A FIN sent again: our ACK was lost
+    if (seqLe(end, c.rcvNxt)) {
+      if (seg.length === 0 && seg.payload === seg.options + seg.optionsLength) againText(c, seg);
+      dsackExtend(c, c.rcvFinSeq, end);
+    }
     c.ackNow = true;
     touch(c);
     return;
@@ -208,6 +246,8 @@ export function processFin(c: Connection): void {
 
 function takeFin(c: Connection): void {
   c.rcvNxt = (c.rcvNxt + 1) | 0;
+  // As Linux counts
+  c.bytesReceived++;
   if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
   sackReset(c);

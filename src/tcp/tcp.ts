@@ -8,6 +8,7 @@ import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TCP_URGENT } from "../wire/tcp.js";
 import { abort } from "./close.js";
+import { congestionNamed } from "./congestion/registry.js";
 import { Connection, type ConnectionOwner } from "./connection.js";
 import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
 import { TcpContext, type TcpParts } from "./context.js";
@@ -57,6 +58,7 @@ export class Tcp implements Transport {
     // Half of Linux's sk_rcvbuf is overhead before the first segment shows how much there is
     c.rcvLimit = settings.rmemDefault >> 1;
     c.ttl = this.context.ip.defaultTtl;
+    c.congestion = congestionNamed(settings.congestionControl) ?? c.congestion;
     return c;
   }
 

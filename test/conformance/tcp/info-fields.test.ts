@@ -71,15 +71,19 @@ describe("TCP_INFO follows the kernel", () => {
       open(t);
       t.play("< P. 1:1001(1000) ack 1 win 1000");
       tells(t, { rcv_mss: 1000, bytes_received: 1000, data_segs_in: 1, segs_in: 2, ato: 40000 });
-      t.play("+0.1 < P. 2001:3001(1000) ack 1 win 1000");
+      t.skip(0.1);
+      t.play("< P. 2001:3001(1000) ack 1 win 1000");
       tells(t, { bytes_received: 1000, data_segs_in: 2, rcv_ooopack: 1 });
-      t.play("+0.1 < P. 1001:2001(1000) ack 1 win 1000");
+      t.skip(0.1);
+      t.play("< P. 1001:2001(1000) ack 1 win 1000");
       tells(t, { bytes_received: 3000, data_segs_in: 3, rcv_ooopack: 1, last_data_recv: 0 });
-      t.play("+0.1 < F. 3001:3001(0) ack 1 win 1000");
+      t.skip(0.1);
+      t.play("< F. 3001:3001(0) ack 1 win 1000");
       tells(t, { state: 8, bytes_received: 3001, segs_in: 5, data_segs_in: 3, last_data_recv: 100 });
       t.shutdown();
       tells(t, { state: 9, unacked: 1 });
-      t.play("+0.1 < . 3002:3002(0) ack 2 win 1000");
+      t.skip(0.1);
+      t.play("< . 3002:3002(0) ack 2 win 1000");
       tells(t, { state: 7, unacked: 0, bytes_acked: 2, delivered: 2 });
       t.takeAll();
     },
@@ -107,9 +111,12 @@ describe("TCP_INFO follows the kernel", () => {
       t.play("< . 1:1(0) ack 1461 win 1000");
       tells(t, { retransmits: 0, unacked: 1, lost: 1, snd_cwnd: 2, total_retrans: 4, bytes_acked: 1461, delivered: 2 });
       const spent = t.info("total_rto_time");
-      t.play("+0.05 < . 1:1(0) ack 2921 win 1000");
+      t.skip(0.05);
+      t.play("< . 1:1(0) ack 2921 win 1000");
       tells(t, { ca_state: 0, unacked: 0, lost: 0, retrans: 0, snd_cwnd: 3, bytes_acked: 2921, delivered: 3 });
-      tells(t, { total_rto: 2, total_rto_recoveries: 1, total_rto_time: spent });
+      tells(t, { total_rto: 2, total_rto_recoveries: 1, total_rto_time: spent + 50 });
+      t.skip(1);
+      tells(t, { total_rto_time: spent + 50 });
       t.takeAll();
     },
     OPTIONS,
@@ -128,11 +135,54 @@ describe("TCP_INFO follows the kernel", () => {
       tells(t, { probes: 2, backoff: 2, segs_out: 7, busy_time: 1550000, rwnd_limited: 1550000 });
       t.play("< . 1:1(0) ack 4381 win 1000");
       tells(t, { probes: 0, backoff: 0, unacked: 2, notsent_bytes: 0, data_segs_out: 5, snd_wnd: 128000 });
-      t.play("+0.05 < . 1:1(0) ack 7301 win 1000");
+      t.skip(0.05);
+      t.play("< . 1:1(0) ack 7301 win 1000");
       tells(t, { unacked: 0, bytes_acked: 7301, busy_time: 1600000, rwnd_limited: 1550000 });
       t.takeAll();
     },
     OPTIONS,
+  );
+
+  scripted(
+    "of data that a cork, or Nagle, holds",
+    (t) => {
+      open(t);
+      t.set("TCP_CORK", 1);
+      t.write(100);
+      t.skip(0.1);
+      tells(t, { notsent_bytes: 100, unacked: 0, busy_time: 100000, rwnd_limited: 0 });
+      t.skip(0.3);
+      tells(t, { notsent_bytes: 0, unacked: 1, data_segs_out: 1, busy_time: 400000 });
+      t.play("< . 1:1(0) ack 101 win 1000");
+      t.set("TCP_CORK", 0);
+      t.write(100);
+      t.write(100);
+      t.skip(0.1);
+      tells(t, { notsent_bytes: 100, unacked: 1, busy_time: 500000 });
+      t.takeAll();
+    },
+    OPTIONS,
+  );
+
+  scripted(
+    "of a passive open with timestamps and ECN",
+    (t) => {
+      t.listen();
+      t.play("< SEW 0:0(0) win 65535 <mss 1460,sackOK,TS val 1000 ecr 0,nop,wscale 7>");
+      t.skip(0.05);
+      t.play("< . 1:1(0) ack 1 win 1000 <nop,nop,TS val 1050 ecr 0>");
+      t.accept();
+      tells(t, { state: 1, options: 15, snd_wscale: 7, rcv_wscale: 10, snd_mss: 1448, rcv_mss: 536, advmss: 1448 });
+      tells(t, { rcv_ssthresh: 64088, rcv_space: 14480, snd_wnd: 128000, rcv_wnd: 65160, bytes_acked: 0 });
+      tells(t, { segs_out: 0, segs_in: 2, delivered: 1, rtt: 50000 });
+      t.write(3000);
+      t.skip(0.05);
+      tells(t, { unacked: 3, segs_out: 3, data_segs_out: 3, bytes_sent: 3000, rcv_wnd: 65536 });
+      t.play("< E. 1:1(0) ack 3001 win 1000 <nop,nop,TS val 1100 ecr 50>");
+      tells(t, { ca_state: 2, unacked: 0, snd_ssthresh: 7, snd_cwnd: 4, bytes_acked: 3000, segs_in: 3 });
+      tells(t, { delivered: 4, delivered_ce: 3 });
+    },
+    { config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
   );
 
   scripted("of a listener: its queue, and its backlog", (t) => {

@@ -294,7 +294,16 @@ export class FakeStack implements StackApi {
     return new FakeSocket(this, type);
   }
 
-  sockets(): SocketRow[] {
+  /** What TCP knows is one number here. */
+  sockets(details = false): SocketRow[] {
+    const known = {
+      congestion: "cubic",
+      info: { snd_cwnd: 10 },
+      received: 0,
+      receiveBuffer: 0,
+      queued: 0,
+      sendBuffer: 0,
+    };
     return [...this.all].map((s) => ({
       proto: s.type,
       state: s.state,
@@ -307,6 +316,7 @@ export class FakeStack implements StackApi {
       timer: null,
       owner: s.owner,
       fd: s.fd,
+      ...(details ? { details: known } : null),
       uid: 0,
       inode: s.fd,
     }));
