@@ -83,6 +83,7 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.rcvUp = c.rcvNxt;
   c.rcvAdv = (c.rcvNxt + record.window) | 0;
   c.rcvSsthresh = record.window;
+  c.scaleOffer = record.ourScale;
   c.sndWscale = record.peerScale > 0 ? record.peerScale : 0;
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
   c.scaleOffer = record.ourScale;
