@@ -16,10 +16,12 @@ import {
 } from "../tcp/calls.js";
 import type { Connection, ConnectionOwner } from "../tcp/connection.js";
 import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
+import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
+import { reusable, reusablePort } from "../tcp/time-wait.js";
 import { atMark, markSkip, urgentRead } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
@@ -158,8 +160,10 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const { ports, tuples } = this.tcp.context;
     const { binding } = this;
     if (binding === null) {
-      const chosen = ports.connectPort(c.localAddr, remote, port, tuples);
-      if (chosen < 0) throw ports.exhausted(remote, port);
+      let chosen = ports.connectPort(c.localAddr, remote, port, tuples);
+      // RFC 6191: with no port left, that of a TIME-WAIT that may give way
+      if (chosen < 0) chosen = reusablePort(this.tcp.context, c.localAddr, remote, port);
+      if (chosen <= 0) throw ports.exhausted(remote, port);
       c.localPort = chosen;
       c.binding = ports.hold(c.localAddr, chosen, this.reuseAddr, this.reusePort);
     } else {
@@ -176,8 +180,10 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     port: number,
     at: { address: string; port: number },
   ): void {
-    const { ports, tuples } = this.tcp.context;
-    if (tuples.find(c.localAddr, binding.port, remote, port) >= 0) {
+    const { context } = this.tcp;
+    const { ports, tuples } = context;
+    const taken = tuples.find(c.localAddr, binding.port, remote, port) >= 0;
+    if (taken && reusable(context, c.localAddr, binding.port, remote, port, true) === null) {
       const sentence = `local port ${binding.port} is in use to that destination already; bind to another, or to port 0`;
       throw new SystemError(EADDRNOTAVAIL, "connect", { ...at, sentence });
     }
@@ -283,7 +289,8 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const c = this.connection;
     let mask = c.error !== 0 ? ERROR : 0;
     if (c.state === CLOSED) return mask | HANGUP | WRITABLE | (this.started ? READABLE | READ_HANGUP : 0);
-    if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return mask;
+    if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
+    if (c.state === SYN_RECEIVED && !opensFast(c)) return mask;
     const ended = endOfStream(c);
     // The urgent byte is not for read, where it stands next
     if (ended || c.rcvQueued > markSkip(c)) mask |= READABLE;

@@ -7,7 +7,6 @@ import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js"
 import {
   CLOSE_WAIT,
   CLOSED,
-  ECN_OK,
   ESTABLISHED,
   FIN_WAIT_1,
   KIND_CONNECTION,
@@ -104,8 +103,6 @@ function offerOptions(c: Connection, route: Route): void {
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;
-  // RFC 3168 §6.1.1: agreed once the SYN-ACK says so
-  c.ecn = settings.ecn === 1 ? ECN_OK : 0;
   const scaling = settings.windowScaling !== 0;
   const stamps = c.tsRecent !== 0 && c.tsOffered ? TS_SPACE : 0;
   const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clampOf(c));
@@ -292,8 +289,16 @@ export function closeConnection(c: Connection): void {
     return;
   }
   c.readShut = true;
-  shutdownWrite(c);
+  if (opensFast(c)) closeEarly(c);
+  else shutdownWrite(c);
   if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
+}
+
+/** A connection opened by fast open is closed before its SYN-ACK was answered: the FIN need not wait for that. */
+function closeEarly(c: Connection): void {
+  if (c.state === SYN_RECEIVED) setState(c, FIN_WAIT_1);
+  c.finQueued = true;
+  output(c);
 }
 
 /** ABORT (SO_LINGER with 0 seconds): RST now; queued data is lost. Linux looks for unread data first. */

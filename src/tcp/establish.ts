@@ -45,12 +45,11 @@ export function initTransfer(c: Connection): void {
   expandSendBuffer(c);
 }
 
-/** ESTABLISHED: the state, and SND.WND from the segment that completed the handshake. */
+/** ESTABLISHED: the state, and SND.WND from the segment that completed the handshake; a SYN's is not scaled (RFC 7323 §2.2). */
 export function established(c: Connection, seg: Segment): void {
   const { time } = c.tcp;
   setState(c, ESTABLISHED);
-  // RFC 7323 §2.2: the window of a SYN is never scaled
-  c.sndWnd = (seg.flags & SYN) !== 0 ? seg.window : seg.window << c.sndWscale;
+  c.sndWnd = seg.window << ((seg.flags & SYN) !== 0 ? 0 : c.sndWscale);
   if (c.sndWnd > c.maxWnd) c.maxWnd = c.sndWnd;
   c.sndWl1 = seg.seq;
   c.sndWl2 = seg.ack;

@@ -9,11 +9,12 @@ import { FASTOPEN_SERVER, FASTOPEN_SERVER_NO_COOKIE, FastOpenState, releaseReque
 import { parseOptions } from "./options.js";
 import { pawsRejects, secondNow } from "./paws.js";
 import { receiveData } from "./reassembly.js";
+import { rearmRetransmit } from "./retransmit-timer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { acceptable, repeatsSyn } from "./syn-input.js";
 import { recordTsval, resendSynAck, type SynRecord, sendSynAck } from "./syn-record.js";
-import { setTimer, stopTimer } from "./timer-set.js";
+import { setSenderTimer } from "./timer-set.js";
 
 /**
  * RFC 7413 §4.1.2, §4.2.2: a SYN for a listener. Where its cookie is good, a connection is made of it at once and its
@@ -52,7 +53,7 @@ function open(record: SynRecord, seg: Segment): void {
   record.rcvNxt = c.rcvNxt;
   c.rcvAcked = c.rcvNxt;
   c.rcvAdv = (c.rcvNxt + record.window) | 0;
-  setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + RTO_INITIAL) | 0);
+  setSenderTimer(c, TIMER_RETRANSMIT, RTO_INITIAL);
   tcp.counters.TcpExtTCPFastOpenPassive++;
   sendSynAck(record, recordTsval(record), tcp.fastOpen.answer);
   queueForAccept(listener, c);
@@ -101,15 +102,14 @@ export function fastOpenComplete(c: Connection, seg: Segment): void {
   c.retransmits = 0;
   c.retransStamp = 0;
   releaseRequest(c, false);
-  stopTimer(c, TIMER_RETRANSMIT);
-  if (c.packetsOut > 0) setTimer(c, TIMER_RETRANSMIT, (c.tcp.time.ms + c.rto) | 0);
+  rearmRetransmit(c);
 }
 
 /** Its retransmission timer: until the SYN-ACK is answered nothing else is sent again. */
 export function fastOpenTimeout(c: Connection): void {
   const record = c.fastOpen?.request;
   if (record === null || record === undefined) return;
-  const { settings, counters, time } = c.tcp;
+  const { settings, counters } = c.tcp;
   counters.TcpExtTCPTimeouts++;
   // One more than for others, as Linux has it
   const most = c.synRetries > 0 ? c.synRetries : settings.synackRetries + 1;
@@ -123,5 +123,5 @@ export function fastOpenTimeout(c: Connection): void {
   record.retries++;
   c.retransmits++;
   const wait = Math.min(RTO_INITIAL * 2 ** Math.min(record.retries, 20), settings.rtoMax);
-  setTimer(c, TIMER_RETRANSMIT, (time.ms + wait) | 0);
+  setSenderTimer(c, TIMER_RETRANSMIT, wait);
 }

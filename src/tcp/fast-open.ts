@@ -136,19 +136,24 @@ export function parseKey(text: string | undefined): Int32Array | null {
 
 /**
  * The handshake of a connection opened by fast open is over, well or ill: its request no longer counts.
- * @param reset by the peer's RST: it counts for a while yet
+ * @param reset by the peer's RST: it counts for a while yet, as Linux has it if it was accepted already
  */
 export function releaseRequest(c: Connection, reset: boolean): void {
   const request = c.fastOpen === null ? null : c.fastOpen.request;
   if (c.fastOpen === null || request === null) return;
   c.fastOpen.request = null;
   request.listener.fastOpenPending--;
-  if (reset) request.listener.holdReset();
+  if (reset && !c.embryonic) request.listener.holdReset();
 }
 
 /** A passive fast open whose handshake is not complete (Linux's tcp_passive_fastopen): data may be sent all the same. */
 export function opensFast(c: Connection): boolean {
   return c.fastOpen !== null && c.fastOpen.request !== null;
+}
+
+/** An active open whose SYN had the option, or data. */
+export function offersFastOpen(c: Connection): boolean {
+  return c.fastOpen?.offered === true;
 }
 
 /** An active open whose SYN waits for the first write. */

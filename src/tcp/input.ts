@@ -15,6 +15,8 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from "./constants.js";
+import { opensFast } from "./fast-open.js";
+import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
 import { pawsRejectsSegment } from "./paws.js";
@@ -48,6 +50,7 @@ function takeOptions(c: Connection, seg: Segment): void {
 export function synchronized(c: Connection, seg: Segment): void {
   // Not a step, but sensible: without any of them a segment says nothing
   if ((seg.flags & (ACK | RST | SYN)) === 0) return;
+  if (opensFast(c) && !fastOpenInput(c, seg)) return;
   if (!checkTimestamp(c, seg)) return;
   if (!checkSequence(c, seg)) return;
   if (!checkReset(c, seg)) return;
@@ -187,6 +190,8 @@ function checkAck(c: Connection, seg: Segment): boolean {
     if (c.state !== ESTABLISHED || result === ACK_UNSENT) challenge(c);
     return false;
   }
+  // Closed before the SYN-ACK was answered
+  if (opensFast(c) && seqGt(seg.ack, c.iss)) fastOpenComplete(c, seg);
   return finAcknowledged(c, seg);
 }
 

@@ -8,10 +8,12 @@ import {
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
+  SYN_RECEIVED,
   TIMER_LOSS_PROBE,
   TIMER_PERSIST,
   TIMERS_OF_SENDER,
 } from "./constants.js";
+import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
 import { probeMtu } from "./mtu-probe.js";
 import { armPace, paced, paceSent } from "./pacing.js";
@@ -40,10 +42,20 @@ export const PUSH_NOW = 1;
 export const PUSH_ONE = 2;
 
 /** Whether data or a FIN may still be sent from this state. */
-function sendsData(state: number): boolean {
-  return (
-    state === ESTABLISHED || state === CLOSE_WAIT || state === FIN_WAIT_1 || state === LAST_ACK || state === CLOSING
-  );
+function sendsData(c: Connection): boolean {
+  switch (c.state) {
+    case ESTABLISHED:
+    case CLOSE_WAIT:
+    case FIN_WAIT_1:
+    case LAST_ACK:
+    case CLOSING:
+      return true;
+    case SYN_RECEIVED:
+      // RFC 7413 §4.2.2: the server may answer before the handshake is complete
+      return opensFast(c) && !c.finQueued;
+    default:
+      return false;
+  }
 }
 
 /** Bytes queued and never sent; below 0 once the FIN has gone. */
@@ -61,7 +73,7 @@ export function hasUnsent(c: Connection): boolean {
  * a row allow; the link cuts them.
  */
 export function output(c: Connection): void {
-  if (!hasUnsent(c) || !sendsData(c.state)) return;
+  if (!hasUnsent(c) || !sendsData(c)) return;
   if (push(c, PUSH)) armPersist(c);
 }
 
@@ -77,7 +89,7 @@ export function persistBase(c: Connection): number {
 
 /** @returns whether something waits and nothing is in flight, so that the persist timer has to run */
 export function push(c: Connection, how: number): boolean {
-  if (!sendsData(c.state)) return false;
+  if (!sendsData(c)) return false;
   restartAfterIdle(c);
   const mss = currentMss(c);
   const most = burstSegments(c, mss);

@@ -1,5 +1,6 @@
 import type { Connection } from "./connection.js";
 import { CA_CWR, CA_OPEN, RTO_INITIAL, TIMER_LOSS_PROBE, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
+import { opensFast } from "./fast-open.js";
 import { TIMEOUT_MIN_US } from "./rack.js";
 import { XMIT_US } from "./sent.js";
 import { setSenderTimer, stopTimer } from "./timer-set.js";
@@ -13,6 +14,8 @@ export function untilRto(c: Connection): number {
 
 /** RFC 6298 §5 (5.1) to (5.3): the timer runs while anything is in flight, from now on. */
 export function rearmRetransmit(c: Connection): void {
+  // Until its SYN-ACK is answered the timer is that's
+  if (opensFast(c)) return;
   if (c.packetsOut === 0) {
     stopTimer(c, TIMER_RETRANSMIT | TIMER_LOSS_PROBE | TIMER_REORDER);
     return;
@@ -32,7 +35,7 @@ const PROBES = 3;
  */
 export function scheduleLossProbe(c: Connection, advancing: boolean): boolean {
   const { settings } = c.tcp;
-  if (settings.earlyRetrans < PROBES || c.packetsOut === 0 || !c.sackOk) return false;
+  if (settings.earlyRetrans < PROBES || c.packetsOut === 0 || !c.sackOk || opensFast(c)) return false;
   if (c.caState !== CA_OPEN && c.caState !== CA_CWR) return false;
   let ms = RTO_INITIAL;
   // Two round trips; a lone segment's ACK may be delayed

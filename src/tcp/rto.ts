@@ -11,7 +11,9 @@ import {
   SYN_SENT,
   TIMER_RETRANSMIT,
 } from "./constants.js";
+import { opensFast } from "./fast-open.js";
 import { suspectBlackhole } from "./fast-open-client.js";
+import { fastOpenTimeout } from "./fast-open-server.js";
 import { suspectBlackHole } from "./mtu-probe.js";
 import { output } from "./output.js";
 import { orphanRetries, timedOut, userTimedOut } from "./patience.js";
@@ -36,6 +38,10 @@ function opening(c: Connection): boolean {
 /** RFC 6298 §5 (5.4) to (5.7). */
 export function retransmitTimeout(c: Connection): void {
   const { counters, settings } = c.tcp;
+  if (opensFast(c)) {
+    fastOpenTimeout(c);
+    return;
+  }
   if (c.packetsOut === 0 || c.rtxHead === 0) return;
   if (c.sndWnd === 0 && !c.orphan && !opening(c)) {
     shutWindowTimeout(c);

@@ -71,6 +71,8 @@ export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt
     (ahead > 0 || ((seg.tsecr - record.firstTsval) | 0) < 0);
   const window = (record.rcvNxt + synAckWindow(record)) | 0;
   if (!old && !foreign && inWindow(seg.seq, endOf(seg), record.rcvNxt, window)) {
+    // RFC 5961 §3.2: only the exact number resets, another in the window is challenged
+    if ((seg.flags & RST) !== 0 && seg.seq !== record.rcvNxt) return challengeReset(record, seg, sndNxt);
     if (seg.ts && ((seg.seq - record.rcvNxt) | 0) <= 0) record.tsRecent = seg.tsval;
     return true;
   }
@@ -81,6 +83,16 @@ export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt
   }
   if (old) tcp.counters.TcpExtPAWSEstab++;
   else if (foreign) tcp.counters.TcpExtTSEcrRejected++;
+  return false;
+}
+
+function challengeReset(record: SynRecord, seg: Segment, sndNxt: number): false {
+  const { tcp } = record.listener;
+  const tos = seg.packet === null ? 0 : seg.packet.tos & 0xfc;
+  if (mayAnswer(tcp, seg, record)) {
+    tcp.counters.TcpExtTCPChallengeACK++;
+    sendRecordAck(record, sndNxt, tos);
+  } else tcp.counters.TcpExtTCPACKSkippedChallenge++;
   return false;
 }
 

@@ -6,7 +6,7 @@ import { type RxPacket, TO_HOST } from "../netif/packet.js";
 import type { Binding } from "../ports/binding.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
-import { TCP_HEADER } from "../wire/tcp.js";
+import { TCP_HEADER, TCP_URGENT } from "../wire/tcp.js";
 import { abort } from "./close.js";
 import { congestionNamed } from "./congestion/registry.js";
 import { Connection, type ConnectionOwner } from "./connection.js";
@@ -105,7 +105,7 @@ export class Tcp implements Transport {
     seg.ack = dv.getInt32(l4 + 8);
     seg.flags = offsetFlags & 0xff;
     seg.window = dv.getUint16(l4 + 14);
-    seg.urgent = dv.getUint16(l4 + 18);
+    seg.urgent = dv.getUint16(l4 + TCP_URGENT);
     seg.ecn = packet.tos & 3;
     seg.options = l4 + TCP_HEADER;
     seg.optionsLength = header - TCP_HEADER;

@@ -41,8 +41,9 @@ export function compareSegment(line: Line, flow: Flow, seen: Comparison, pattern
   if (unlike(line.df, wire.dontFragment ? 1 : 0)) return "the DF bit";
   if (!optionsMatch(line, seen)) return "the options";
   if ((line.gso ?? 0) !== shown.gso) return "the segment size";
+  const first = (wire.flags & SYN) !== 0 ? shown.seq : shown.seq - 1;
   for (let i = 0; i < wire.payload.length; i++)
-    if (wire.payload[i] !== patternAt(shown.seq - 1 + i)) return `the payload, from its byte ${i} on`;
+    if (wire.payload[i] !== patternAt(first + i)) return `the payload, from its byte ${i} on`;
   return "";
 }
 
