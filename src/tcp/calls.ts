@@ -22,6 +22,7 @@ import { awaitsWrite, opensFast } from "./fast-open.js";
 import { deferConnect, queueSynData } from "./fast-open-client.js";
 import { sendSyn } from "./handshake-out.js";
 import type { Listener } from "./listener.js";
+import { beginSearch } from "./mtu-probe.js";
 import { output } from "./output.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
@@ -95,7 +96,8 @@ function offerOptions(c: Connection, route: Route): void {
   const { settings } = tcp;
   const most = advertisedMss(route);
   c.advMss = c.userMss > 0 ? Math.min(c.userMss, most) : most;
-  c.peerMss = MSS_DEFAULT;
+  c.peerMss = c.userMss > 0 ? c.userMss : MSS_DEFAULT;
+  beginSearch(c);
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing

@@ -15,7 +15,7 @@ import {
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
-import { probeMtu } from "./mtu-probe.js";
+import { probeDue, probeSent } from "./mtu-probe.js";
 import { armPace, paced, paceSent } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
@@ -95,9 +95,9 @@ export function push(c: Connection, how: number): boolean {
   const most = burstSegments(c, mss);
   let sent = 0;
   if (how !== PUSH_ONE) {
-    const probed = probeMtu(c);
-    if (probed < 0) return false;
-    sent += probed;
+    const size = probeDue(c, unsentBytes(c));
+    if (size < 0) return false;
+    if (size > 0 && sendProbe(c, size)) sent++;
   }
   let cwndLimited = false;
   let windowLimited = false;
@@ -135,6 +135,19 @@ export function push(c: Connection, how: number): boolean {
   if (windowLimited) chronoStart(c, CHRONO_RWND);
   else chronoStop(c, CHRONO_RWND);
   return finish(c, how, sent, cwndLimited || c.inFlight >= c.cwnd);
+}
+
+/** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
+function sendProbe(c: Connection, size: number): boolean {
+  const seq = c.sndNxt;
+  const { mss } = c;
+  // Not as a run of segments
+  c.mss = size;
+  const sent = sendRun(c, size, unsentBytes(c) === size ? ACK | PSH : ACK, size);
+  c.mss = mss;
+  if (sent < 0) return false;
+  probeSent(c, seq);
+  return true;
 }
 
 function finish(c: Connection, how: number, sent: number, cwndLimited: boolean): boolean {
