@@ -101,7 +101,10 @@ function offerOptions(c: Connection, route: Route): void {
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing
-  if (c.tsOffered) c.mss -= TS_SPACE;
+  if (c.tsOffered) {
+    c.mss -= TS_SPACE;
+    c.probeLow += TS_SPACE;
+  }
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;
@@ -321,9 +324,8 @@ export function abortConnection(c: Connection): void {
   abort(c, 0);
 }
 
-/** TCP_NODELAY, TCP_CORK, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+/** TCP_NODELAY, TCP_CORK or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
-  updateMss(c);
   output(c);
 }

@@ -36,7 +36,8 @@ export function connectionInput(c: Connection, seg: Segment): void {
 
 /** Reads the options, and what of them is the connection's. */
 function takeOptions(c: Connection, seg: Segment): void {
-  if (seg.optionsLength === 0) {
+  // A SYN's absent options say something, too
+  if (seg.optionsLength === 0 && (seg.flags & SYN) === 0) {
     seg.ts = false;
     seg.sackBlocks = 0;
   } else parseOptions(c.tcp, seg);
@@ -105,10 +106,10 @@ function checkSequence(c: Connection, seg: Segment): boolean {
  * taken while nothing is queued, so that there is memory.
  */
 function acceptable(c: Connection, seg: Segment): boolean {
-  const text = seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0);
-  const end = (seg.seq + text + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
-  if (((end - c.rcvAcked) | 0) < 0) return false;
-  if (((end - c.rcvAdv) | 0) <= 0) return true;
+  const text = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0)) | 0;
+  if (((text + ((seg.flags & FIN) !== 0 ? 1 : 0) - c.rcvAcked) | 0) < 0) return false;
+  // A FIN may stand right behind the edge: some peers do not count it
+  if (((text - c.rcvAdv) | 0) <= 0) return true;
   return ((seg.seq - c.rcvAdv) | 0) <= 0 && c.rcvQueued === 0;
 }
 
