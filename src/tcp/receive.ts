@@ -3,7 +3,7 @@ import { seqGt, seqLt } from "../wire/seqnum.js";
 import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
-import { abort, enterTimeWait, setState } from "./close.js";
+import { destroy, enterTimeWait, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -29,6 +29,7 @@ import {
 } from "./receive-buffer.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
+import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
@@ -52,12 +53,14 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
-    abort(c, ECONNRESET);
+    // As Linux: as if there had never been a connection
+    resetUnknown(c.tcp, seg);
+    destroy(c, ECONNRESET);
     return;
   }
   ecnReceived(c, seg);
-  if (c.readShut) discardText(c, seg);
-  else if (seg.seq === c.rcvNxt) acceptNext(c, seg);
+  // Where only reading was shut it can still be read, as on Linux
+  if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
 }
 
@@ -105,21 +108,6 @@ export function staleText(c: Connection, seg: Segment): void {
 /** The front of a segment was received before (RFC 2883 §4.2.1); the rest of it is the next in order. */
 export function oldBytes(c: Connection, seq: number, end: number): void {
   dsackSet(c, seq, end);
-}
-
-/** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
-function discardText(c: Connection, seg: Segment): void {
-  // What came out of order before reading was shut
-  if (c.oooCount > 0) pruneOutOfOrder(c);
-  if (seg.seq !== c.rcvNxt) {
-    sendAck(c);
-    return;
-  }
-  c.rcvNxt = (c.rcvNxt + seg.length) | 0;
-  c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
-  c.bytesReceived += seg.length;
-  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
-  touch(c);
 }
 
 /** Stores the next text in order. */

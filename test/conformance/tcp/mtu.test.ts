@@ -98,7 +98,8 @@ describe("a path that takes less", () => {
     t.icmp(UNREACHABLE, TOO_BIG, { seq: 1, second: 600 });
     t.play(`
       > . 1:561(560) ack 1
-      > p. 561:961(400) ack 1`);
+      > p. 561:1121(560) ack 1
+      > P. 1121:1461(340) ack 1`);
     t.play("< . 1:1(0) ack 1461");
   });
 

@@ -90,7 +90,7 @@ describe("FIN and what is behind it", () => {
       < P. 1:1001(1000) ack 1
       > . 1:1(0) ack 1001
       < F. 1001:2921(1920) ack 1
-      +0~0.1 > . 1:1(0) ack 2922 win 0`);
+      +0.04~0.1 > . 1:1(0) ack 2922 win 0`);
     t.state("CLOSE-WAIT");
   });
 });

@@ -37,16 +37,18 @@ describe("urgent data that we send", () => {
   });
 
   scripted("text before it announces it (RFC 9293 §3.8.5)", (t) => {
-    t.passive("win 10 <mss 1460>");
-    expect(t.socket.write(pattern(0, 20))).toBe(20);
-    t.play("> p. 1:11(10) ack 1");
-    urgent(t, 20, 1);
+    t.passive("win 2920 <mss 1460>");
+    expect(t.socket.write(pattern(0, 4380))).toBe(4380);
     t.play(`
-      < . 1:1(0) ack 11
-      > PU. 11:21(10) ack 1 urg 11
-      < . 1:1(0) ack 21
-      > PU. 21:22(1) ack 1 urg 1
-      < . 1:1(0) ack 22`);
+      > p. 1:1461(1460) ack 1
+      > p. 1461:2921(1460) ack 1`);
+    urgent(t, 4380, 1);
+    t.play(`
+      +0.1 < . 1:1(0) ack 2921 win 1460
+      > U. 2921:4381(1460) ack 1 urg 1461
+      < . 1:1(0) ack 4381
+      > PU. 4381:4382(1) ack 1 urg 1
+      < . 1:1(0) ack 4382`);
   });
 
   scripted("Nagle does not hold it back (RFC 9293 §3.7.4)", (t) => {
