@@ -3,7 +3,7 @@ import { seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
-import { abort, enterTimeWait, setState } from "./close.js";
+import { destroy, enterTimeWait, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -29,6 +29,7 @@ import {
 } from "./receive-buffer.js";
 import { dsackExtend, dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
+import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
@@ -53,7 +54,8 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
-    abort(c, ECONNRESET);
+    resetUnknown(c.tcp, seg);
+    destroy(c, ECONNRESET);
     return;
   }
   ecnReceived(c, seg);

@@ -3,7 +3,7 @@ import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
 import { seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, RST, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
+import { ACK, CWR, ECE, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
@@ -36,7 +36,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     // RFC 7323 §2.2: the window of a SYN is never scaled
     window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
   } else {
-    window = (flags & RST) !== 0 ? 0 : windowToOffer(c);
+    window = windowToOffer(c);
     header += optionBytes(c);
     if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
   }
