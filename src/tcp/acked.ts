@@ -52,7 +52,7 @@ export function cleanQueue(c: Connection): void {
   const sackedBefore = c.sackedOut;
   segments = 0;
   timed = false;
-  lowest = c.sndUna;
+  lowest = c.sndNxt;
   whole = true;
   while (c.rtxHead !== 0 && takeHead(c, c.rtxHead));
   const head = c.rtxHead;

@@ -3,6 +3,7 @@ import { Connection } from "./connection.js";
 import { ECN_OK, KIND_CONNECTION, SYN_RECEIVED } from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import type { Listener } from "./listener.js";
+import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
 import { secondNow } from "./paws.js";
 import type { Segment } from "./segment.js";
@@ -126,6 +127,7 @@ export function promote(record: SynRecord, seg: Segment): Connection {
   enlist(c, record);
   initTransfer(c);
   established(c, seg);
+  if (c.congestion.congControl === undefined) updatePacingRate(c);
   queueForAccept(listener, c);
   return c;
 }

@@ -1,6 +1,6 @@
 import { ECONNREFUSED } from "../base/errors.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, FIN, RST, SYN } from "../wire/tcp.js";
+import { ACK, CWR, ECE, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
 import { destroy, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
@@ -90,6 +90,9 @@ function takeSyn(c: Connection, seg: Segment): void {
   }
   c.sndWnd = seg.window;
   c.maxWnd = c.sndWnd;
+  // Linux reckons the rate of the first flight by this: the timestamps that our SYN offered still count
+  updateMss(c);
+  if (c.tsOffered && !c.tsOk) c.mss -= TS_SPACE;
 }
 
 /** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
