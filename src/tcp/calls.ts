@@ -3,6 +3,7 @@ import type { Route } from "../ip/route.js";
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
+import { restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -155,6 +156,8 @@ function queueData(c: Connection, source: Uint8Array, start: number, length: num
     if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
     return -EAGAIN;
   }
+  // Linux asks when it begins a new buffer
+  if (c.writeSeq === c.sndNxt) restartAfterIdle(c);
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;
