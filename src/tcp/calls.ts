@@ -1,6 +1,8 @@
 import { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } from "../base/errors.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
+
+import { restartAfterIdle } from "./congestion/window.js";
 import { startOpen } from "./connect.js";
 import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
 import {
@@ -68,6 +70,8 @@ function queueData(c: Connection, source: Uint8Array, start: number, length: num
     if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
     return -EAGAIN;
   }
+  // Linux asks when it begins a new buffer
+  if (c.writeSeq === c.sndNxt) restartAfterIdle(c);
   snd.write(c.sndQueued, source, start, n);
   c.sndQueued += n;
   c.writeSeq = (c.writeSeq + n) | 0;

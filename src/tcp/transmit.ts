@@ -73,6 +73,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
   c.tcp.counters.TcpOutSegs += segments;
   c.segsOut += segments;
+  c.lastSentUs = c.tcp.time.us;
   if ((flags & ACK) !== 0) ackSent(c);
   if (length === 0) return;
   if (ectDue(c, seq, length)) c.ecn &= ~ECN_QUEUE_CWR;
