@@ -7,7 +7,6 @@ import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js"
 import {
   CLOSE_WAIT,
   CLOSED,
-  ECN_OK,
   ESTABLISHED,
   FIN_WAIT_1,
   KIND_CONNECTION,
@@ -104,8 +103,6 @@ function offerOptions(c: Connection, route: Route): void {
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;
-  // RFC 3168 §6.1.1: agreed once the SYN-ACK says so
-  c.ecn = settings.ecn === 1 ? ECN_OK : 0;
   const scaling = settings.windowScaling !== 0;
   const stamps = c.tsRecent !== 0 && c.tsOffered ? TS_SPACE : 0;
   const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clampOf(c));

@@ -100,7 +100,7 @@ function markUrgent(c: Connection, l4: number, seq: number): void {
   const { dv } = c.tcp.memory;
   const ahead = (c.sndUp - seq) | 0;
   if (ahead <= 0) return;
-  if (ahead >= 0x10000 && ((seq + 0xffff) | 0) - c.sndNxt <= 0) return;
+  if (ahead >= 0x10000 && ((seq + 0xffff - c.sndNxt) | 0) <= 0) return;
   dv.setUint8(l4 + 13, dv.getUint8(l4 + 13) | URG);
   dv.setUint16(l4 + 18, ahead < 0x10000 ? ahead : 0xffff);
 }

@@ -107,7 +107,7 @@ describe("Nagle (RFC 9293 §3.7.4) in Minshall's variant", () => {
 });
 
 describe("TCP_CORK", () => {
-  scripted("holds what is less than a segment, for 200 ms at most", (t) => {
+  scripted("holds what is less than a segment, until the persist timer sends it", (t) => {
     t.passive();
     t.set("TCP_CORK", 1);
     t.write(100);
@@ -115,10 +115,9 @@ describe("TCP_CORK", () => {
     t.write(2000);
     t.play(`
       > . 1:1461(1460) ack 1
-      +0.1 > P. 1461:2101(640) ack 1
-      < . 1:1(0) ack 2101`);
-    t.write(1);
-    t.play("+0.2 > P. 2101:2102(1) ack 1");
+      +0.1 < . 1:1(0) ack 1461
+      +0.3 > P. 1461:2101(640) ack 1
+      +0.1 < . 1:1(0) ack 2101`);
   });
 
   scripted("taking it out sends at once", (t) => {
@@ -140,7 +139,8 @@ describe("the peer's window (§3.8.6)", () => {
       > . 1:1461(1460) ack 1
       > p. 1461:2921(1460) ack 1
       +0.1 < . 1:1(0) ack 1461 win 3000
-      > p. 2921:4381(1460) ack 1`);
+      > p. 2921:4381(1460) ack 1
+      > P. 4381:4461(80) ack 1`);
   });
 
   scripted("silly window avoidance: wait for a segment or half the largest window", (t) => {
@@ -159,7 +159,8 @@ describe("the peer's window (§3.8.6)", () => {
     t.passive("win 1000 <mss 1460>");
     t.write(2000);
     t.play(`
-      > . 1:1001(1000) ack 1
+      > . 1:501(500) ack 1
+      > P. 501:1001(500) ack 1
       +0.1 < . 1:1(0) ack 1001 win 400
       +0.1 < . 1:1(0) ack 1001 win 500
       > . 1001:1501(500) ack 1`);
@@ -245,19 +246,28 @@ describe("the peer's window (§3.8.6)", () => {
       > . 1001:2001(1000) ack 1`);
   });
 
-  scripted("an old segment does not bring an old window back", (t) => {
+  scripted("an old segment changes the window, an older one does not", (t) => {
     t.passive("win 1000 <mss 1000>");
     t.play(`
       < P. 1:11(10) ack 1 win 2000
       > . 1:1(0) ack 11
       < . 5:11(6) ack 1 win 100
+      > . 1:1(0) ack 11
+      < . 1:11(10) ack 1 win 5000
       > . 1:1(0) ack 11`);
-    expect(t.info("snd_wnd")).toBe(2000);
+    expect(t.info("snd_wnd")).toBe(100);
   });
 
   scripted("over 64 KB", (t) => {
     t.passive("win 65535 <mss 1460,nop,wscale 7>");
+    expect(t.info("snd_wnd")).toBe(65535 << 7);
+    // An ACK that acknowledges nothing new only opens it
     t.play("< . 1:1(0) ack 1 win 10000");
+    expect(t.info("snd_wnd")).toBe(65535 << 7);
+    t.write(10);
+    t.play(`
+      > P. 1:11(10) ack 1
+      < . 1:1(0) ack 11 win 10000`);
     expect(t.info("snd_wnd")).toBe(1_280_000);
   });
 });
@@ -294,9 +304,9 @@ describe("the send buffer", () => {
     expect(t.tryWrite(1)).toBe(-32);
   });
 
-  scripted("on a socket never connected: -ENOTCONN", (t) => {
+  scripted("on a socket never connected: -EPIPE; reading: -ENOTCONN", (t) => {
     t.socket = t.stack.socket("tcp");
-    expect(t.tryWrite(1)).toBe(-107);
+    expect(t.tryWrite(1)).toBe(-32);
     expect(t.tryRead(1)).toBe(-107);
     expect(() => t.socket.shutdown("write")).toThrow(/ENOTCONN/);
     t.close();
