@@ -25,6 +25,7 @@ import {
   dataArrived,
   growBuffer,
   growWindow,
+  measureRttByEcho,
   measureSize,
 } from "./receive-buffer.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
@@ -35,6 +36,7 @@ import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, cutOff(seg) + seg.length);
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
