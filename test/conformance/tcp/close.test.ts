@@ -350,7 +350,7 @@ describe("TIME-WAIT (§3.6.1, §3.10.7.4)", () => {
     t.play(`
       < F. 5000:5000(0) ack 2
       > . 2:2(0) ack 2`);
-    t.quiet(10);
+    t.quiet(10, 18);
     expect(timeWaits(t)).toBe(0);
   });
 
@@ -460,8 +460,8 @@ describe("what is left after close", () => {
     t.write(5000);
     t.play(`
       > . 1:1461(1460) ack 1
-      > . 1461:2921(1460) ack 1
-      > . 2921:4381(1460) ack 1
+      > p. 1461:2921(1460) ack 1
+      > p. 2921:4381(1460) ack 1
       > P. 4381:5001(620) ack 1
       < P. 1:5001(5000) ack 5001
       > . 5001:5001(0) ack 5001`);
