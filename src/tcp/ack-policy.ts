@@ -1,11 +1,13 @@
 import { MSS_DEFAULT } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
+import { touch } from "./connection.js";
 import {
   ACK_PUSHED,
   ACK_PUSHED2,
   ATO_MIN,
   DELACK_MAX,
   DUPTHRESH,
+  ESTABLISHED,
   PINGPONG_THRESH,
   TIMER_DELACK,
   TIMER_SACK_DELAY,
@@ -149,4 +151,20 @@ export function readWantsAck(c: Connection): boolean {
     if (small && c.rcvQueued === 0 && c.oooCount === 0) return true;
   }
   return windowUpdateDue(c);
+}
+
+/** TCP_QUICKACK: an odd value also keeps the connection out of pingpong mode; 0 enters it. */
+export function setQuickAck(c: Connection, value: number): void {
+  if (value === 0) {
+    enterPingpong(c);
+    return;
+  }
+  c.pingpong = 0;
+  if (c.state < ESTABLISHED || !c.ackDue || c.index < 0) return;
+  c.ackPushed |= ACK_PUSHED;
+  if (readWantsAck(c)) {
+    c.ackNow = true;
+    touch(c);
+  }
+  if ((value & 1) === 0) enterPingpong(c);
 }
