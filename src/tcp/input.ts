@@ -1,5 +1,5 @@
 import { ECONNREFUSED, ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe } from "../wire/seqnum.js";
+import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
@@ -92,7 +92,7 @@ function checkSequence(c: Connection, seg: Segment): boolean {
   }
   const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0) + ((seg.flags & SYN) !== 0 ? 1 : 0);
   // As Linux: from what the last ACK said on, to one past the right edge
-  if (((seg.seq + span - c.rcvAcked) | 0) >= 0 && ((seg.seq - c.rcvAdv) | 0) <= 0) return true;
+  if (((seg.seq + span - c.rcvAcked) | 0) >= 0 && ((seg.seq - seqMax(c.rcvAdv, c.rcvNxt)) | 0) <= 0) return true;
   const { counters } = c.tcp;
   if ((seg.flags & RST) !== 0) {
     // §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset

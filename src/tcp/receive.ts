@@ -44,13 +44,8 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
-  // Data behind the peer's FIN cannot be
-  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
-  if (seg.length === 0) {
-    c.ackNow = true;
-    touch(c);
-    return;
-  }
+  // A FIN that came ahead, and now data in order goes on behind it: it was none (as Linux has it)
+  if (c.rcvFin && seg.seq === c.rcvNxt && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
@@ -244,8 +239,9 @@ function takeFin(c: Connection): void {
   c.rcvNxt = (c.rcvNxt + 1) | 0;
   // As Linux counts
   c.bytesReceived++;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
+  // What came from behind it cannot be
+  if (c.oooCount > 0) pruneOutOfOrder(c);
   sackReset(c);
   wake(c, EVENT_READABLE);
 }
