@@ -113,6 +113,9 @@ async function measure(crew: Crew, cell: Cell, workers: number): Promise<FlowRes
 async function main(): Promise<number> {
   const start = performance.now();
   const folder = mkdtempSync(join(tmpdir(), "tapstack-goodput-"));
+  // Also when it is interrupted; namespaces go likewise.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
   const program = compilePeer(process.cwd(), folder);
   const workers = Math.max(1, Math.min(cpus().length, 4));
   const crew = new Crew(workers, program, algorithm);
@@ -128,7 +131,6 @@ async function main(): Promise<number> {
     for (const cell of cells) flows.push(...(await measure(crew, cell, workers)));
   } finally {
     await crew.close();
-    rmSync(folder, { recursive: true, force: true });
   }
   const report: Report = { machine: machine(), kernel: release(), algorithm, seeds: leastSeeds, cells, flows };
   const whole = cells.length === CELLS.length && stretch >= 1 && ROLES.every((role) => roles.includes(role));

@@ -16,6 +16,7 @@ import {
 } from "./ack-state.js";
 import { cleanQueue } from "./acked.js";
 import { challenge } from "./challenge.js";
+import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
 import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
@@ -252,5 +253,6 @@ export function afterAcks(c: Connection): void {
   if (!roomToWrite(c)) tuneSendBuffer(c);
   if (!roomToWrite(c)) return;
   c.noSpace = false;
+  chronoStop(c, CHRONO_SNDBUF);
   wake(c, EVENT_WRITABLE);
 }

@@ -40,6 +40,7 @@ let segments = 0;
 let timed = false;
 let firstAcked = 0;
 let lastAcked = 0;
+/** Of what was never sent again and not SACKed. */
 let lowest = 0;
 let whole = true;
 
@@ -52,7 +53,7 @@ export function cleanQueue(c: Connection): void {
   const sackedBefore = c.sackedOut;
   segments = 0;
   timed = false;
-  lowest = c.sndUna;
+  lowest = c.sndNxt;
   whole = true;
   while (c.rtxHead !== 0 && takeHead(c, c.rtxHead));
   const head = c.rtxHead;

@@ -3,6 +3,7 @@ import { Connection } from "./connection.js";
 import { ECN_OK, KIND_CONNECTION, SYN_RECEIVED } from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import type { Listener } from "./listener.js";
+import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
 import { secondNow } from "./paws.js";
 import type { Segment } from "./segment.js";
@@ -84,6 +85,7 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.rcvUp = c.rcvNxt;
   c.rcvAdv = (c.rcvNxt + record.window) | 0;
   c.rcvSsthresh = record.window;
+  c.scaleOffer = record.ourScale;
   c.sndWscale = record.peerScale > 0 ? record.peerScale : 0;
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
   c.scaleOffer = record.ourScale;
@@ -127,6 +129,7 @@ export function promote(record: SynRecord, seg: Segment): Connection {
   enlist(c, record);
   initTransfer(c);
   established(c, seg);
+  if (c.congestion.congControl === undefined) updatePacingRate(c);
   queueForAccept(listener, c);
   return c;
 }

@@ -151,6 +151,11 @@ export function opensFast(c: Connection): boolean {
   return c.fastOpen !== null && c.fastOpen.request !== null;
 }
 
+/** An active open whose SYN had the option, or data. */
+export function offersFastOpen(c: Connection): boolean {
+  return c.fastOpen?.offered === true;
+}
+
 /** An active open whose SYN waits for the first write. */
 export function awaitsWrite(c: Connection): boolean {
   return c.fastOpen?.deferred === true;

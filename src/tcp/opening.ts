@@ -1,20 +1,12 @@
 import { ECONNREFUSED } from "../base/errors.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, FIN, RST, SYN } from "../wire/tcp.js";
+import { ACK, CWR, ECE, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
 import { destroy, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
-import {
-  CLOSED,
-  ECN_OK,
-  EVENT_CONNECTED,
-  EVENT_WRITABLE,
-  FIN_WAIT_1,
-  SYN_RECEIVED,
-  TIMER_RETRANSMIT,
-} from "./constants.js";
+import { ECN_OK, EVENT_CONNECTED, EVENT_WRITABLE, FIN_WAIT_1, SYN_RECEIVED, TIMER_RETRANSMIT } from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
-import { opensFast } from "./fast-open.js";
+import { offersFastOpen, opensFast } from "./fast-open.js";
 import { fastOpenAnswered } from "./fast-open-client.js";
 import { fastOpenComplete } from "./fast-open-server.js";
 import { markLost } from "./flight.js";
@@ -92,19 +84,22 @@ function takeSyn(c: Connection, seg: Segment): void {
   c.sndWscale = scaled ? seg.wscale : 0;
   c.rcvWscale = scaled ? c.scaleOffer : 0;
   if (!scaled) {
-    // ... so a SYN-ACK must not offer what the SYN did not
-    c.scaleOffer = -1;
     c.windowClamp = Math.min(c.windowClamp, WINDOW_MAX);
+    // The SYN-ACK of a simultaneous open offers once more what the SYN did
+    if ((seg.flags & ACK) !== 0) c.scaleOffer = -1;
   }
   c.sndWnd = seg.window;
   c.maxWnd = c.sndWnd;
+  // Linux reckons the rate of the first flight by this: the timestamps that our SYN offered still count
+  updateMss(c);
+  if (c.tsOffered && !c.tsOk) c.mss -= TS_SPACE;
 }
 
 /** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
 function completeOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   // RFC 3168 §6.1.1
-  if (settings.ecn !== 1 || (seg.flags & (ECE | CWR)) !== ECE) c.ecn = 0;
+  c.ecn = settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE ? ECN_OK : 0;
   spuriousSyn(c);
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;
@@ -112,16 +107,26 @@ function completeOpen(c: Connection, seg: Segment): void {
   updateMss(c);
   initTransfer(c);
   established(c, seg);
-  if (fastOpenAnswered(c, seg)) resendSynData(c);
+  const again = fastOpenAnswered(c, seg);
   wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
-  // The handshake's ACK goes by itself
+  // The handshake's ACK goes by itself, unless data that the server did not take goes again and bears it
+  if (again) {
+    resendSynData(c);
+    return;
+  }
+  // As Linux: what else comes with a SYN-ACK counts for fast open only (RFC 7413 §4.2.1), else the peer sends it again
+  if (offersFastOpen(c)) takeRest(c, seg);
+  if (c.index < 0) return;
   sendAck(c);
+  touch(c);
+}
+
+/** Data and FIN behind the SYN: what else was in the segment. */
+function takeRest(c: Connection, seg: Segment): void {
   afterSyn(seg);
   if (seg.length > 0) processText(c, seg);
   if ((seg.flags & FIN) !== 0) noteFin(c, seg);
   processFin(c);
-  if (c.index < 0 || c.state === CLOSED) return;
-  touch(c);
 }
 
 /** RFC 7413 §4.2.1: the server did not take what came with the SYN. */
@@ -140,7 +145,7 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   setState(c, SYN_RECEIVED);
   c.sndWl2 = c.iss;
-  if (settings.ecn !== 0 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
+  if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
   updateMss(c);
   sendSynAgain(c, SYN | ACK);
 }

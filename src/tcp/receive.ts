@@ -1,9 +1,9 @@
 import { ECONNRESET } from "../base/errors.js";
-import { seqGt, seqLe, seqLt } from "../wire/seqnum.js";
+import { seqGt, seqLt } from "../wire/seqnum.js";
 import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
-import { abort, enterTimeWait, setState } from "./close.js";
+import { destroy, enterTimeWait, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -25,23 +25,24 @@ import {
   dataArrived,
   growBuffer,
   growWindow,
+  measureRttByEcho,
   measureSize,
 } from "./receive-buffer.js";
-import { dsackExtend, dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
+import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
+import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
-  const old = seg.payload - seg.options - seg.optionsLength;
-  if (seg.length === 0 && old > 0) againText(c, seg);
+  if (c.sawTs) measureRttByEcho(c, cutOff(seg) + seg.length);
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
   if (seg.length === 0) return;
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
-  if (old === 0) c.dsackDue = false;
+  if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
   // Data behind the peer's FIN cannot be
   if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
@@ -53,7 +54,8 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
-    abort(c, ECONNRESET);
+    resetUnknown(c.tcp, seg);
+    destroy(c, ECONNRESET);
     return;
   }
   ecnReceived(c, seg);
@@ -62,19 +64,24 @@ export function processText(c: Connection, seg: Segment): void {
   else acceptAhead(c, seg);
 }
 
+/** Bytes that were cut off the front of a segment, having come before. */
+function cutOff(seg: Segment): number {
+  return seg.payload - seg.options - seg.optionsLength;
+}
+
 /** Whether there is a window for the text. RFC 9293 §3.10.7.4: what is not acceptable is answered with an ACK. */
 function fitsWindow(c: Connection, seg: Segment): boolean {
   const room = (c.rcvAdv - seg.seq) | 0;
   if (seg.length <= room) return true;
+  if (c.rcvQueued === 0 && room > 0) {
+    // Linux takes all of it: nothing is queued, so there is memory
+    return true;
+  }
   seg.flags &= ~FIN;
   if (c.rcvQueued > 0) {
-    // Of what runs over the window while data is unread Linux takes nothing: there may be no memory for it
+    // And of what runs over the window while data is unread it takes nothing
     c.tcp.counters.TcpExtBeyondWindow++;
     c.ackNow = true;
-  } else if (room > 0) {
-    // As much as there is room for
-    seg.length = room;
-    return true;
   } else {
     if (seg.seq === c.rcvNxt) c.tcp.counters.TcpExtTCPZeroWindowDrop++;
     enterQuickAck(c, QUICK_ACKS);
@@ -82,16 +89,6 @@ function fitsWindow(c: Connection, seg: Segment): boolean {
   }
   touch(c);
   return false;
-}
-
-/** Text that had all come before, and was not acknowledged when it was sent again: oldBytes() has reported it. */
-function againText(c: Connection, seg: Segment): void {
-  // A FIN behind it is new
-  if ((seg.flags & FIN) !== 0 && !c.rcvFin) return;
-  c.tcp.counters.TcpExtDelayedACKLost++;
-  enterQuickAck(c, QUICK_ACKS);
-  c.ackDue = true;
-  touch(c);
 }
 
 /**
@@ -145,10 +142,14 @@ function acceptNext(c: Connection, seg: Segment): void {
   }
   c.keepProbes = 0;
   c.bytesReceived += moved;
-  chargeReceived(c, seg.length, seg.optionsLength);
+  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
+  // What is old of it came, too, and a segment that begins with old bytes is not put into another
+  const old = cutOff(seg);
+  if (old > 0) c.rcvTailRoom = 0;
+  chargeReceived(c, old + seg.length, seg.optionsLength);
   // Behind it stands what came out of order
   if (moved > seg.length) c.rcvTailRoom = 0;
-  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
+  dataArrived(c, old + seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
   if (holes) {
     const left = hasHoles(c);
     sackAdvance(c, left);
@@ -195,13 +196,8 @@ function dropped(c: Connection, seg: Segment): void {
 
 /** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
 export function noteFin(c: Connection, seg: Segment): void {
-  const end = (seg.seq + seg.length + 1) | 0;
   if (c.rcvFin) {
-    // A FIN sent again: our ACK was lost
-    if (seqLe(end, c.rcvNxt)) {
-      if (seg.length === 0 && seg.payload === seg.options + seg.optionsLength) againText(c, seg);
-      dsackExtend(c, c.rcvFinSeq, end);
-    }
+    // A FIN sent again, before what is missing in front of it has come
     c.ackNow = true;
     touch(c);
     return;

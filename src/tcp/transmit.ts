@@ -3,7 +3,7 @@ import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
 import { seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, RST, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
+import { ACK, CWR, ECE, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
@@ -36,7 +36,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     // RFC 7323 §2.2: the window of a SYN is never scaled
     window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
   } else {
-    window = (flags & RST) !== 0 ? 0 : windowToOffer(c);
+    window = windowToOffer(c);
     header += optionBytes(c);
     if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
   }
@@ -101,7 +101,7 @@ function markUrgent(c: Connection, l4: number, seq: number): void {
   const { dv } = c.tcp.memory;
   const ahead = (c.sndUp - seq) | 0;
   if (ahead <= 0) return;
-  if (ahead >= 0x10000 && ((seq + 0xffff) | 0) - c.sndNxt <= 0) return;
+  if (ahead >= 0x10000 && ((seq + 0xffff - c.sndNxt) | 0) <= 0) return;
   dv.setUint8(l4 + 13, dv.getUint8(l4 + 13) | URG);
   dv.setUint16(l4 + 18, ahead < 0x10000 ? ahead : 0xffff);
 }

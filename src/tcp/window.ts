@@ -14,7 +14,7 @@ const CLAMP_LEAST = 1152;
 
 /** What an opening connection offers; one record for all, filled by {@link selectInitialWindow}. */
 export class InitialWindow {
-  /** Bytes; a SYN's field takes no more than 65535 of them. */
+  /** Bytes; a SYN's field can say no more than 65535 of them. */
   window = 0;
   clamp = 0;
   scale = 0;
@@ -39,7 +39,7 @@ export function selectInitialWindow(
   const most = clamp > 0 ? clamp : WINDOW_MAX;
   let space = Math.min(limit, most);
   if (space > mss) space -= space % mss;
-  initialOffer.window = Math.min(space, 65535);
+  initialOffer.window = space;
   let scale = 0;
   if (scaling) {
     const reach = Math.min(Math.max(space, tcp.settings.rmemMax), most);
@@ -95,7 +95,12 @@ export function setWindowClamp(c: Connection, value: number): void {
  * the buffer, and shuts before less than a segment is left.
  */
 export function selectWindow(c: Connection): number {
-  const allowed = fullSpace(c);
+  let allowed = fullSpace(c);
+  let free = freeSpace(c);
+  if (c.rcvLimit > MODEST_WINDOW && memoryScarce(c.tcp.pool)) {
+    allowed = Math.min(allowed, MODEST_WINDOW);
+    free = Math.min(free, MODEST_WINDOW - c.rcvQueued);
+  }
   const full = c.windowClamp < allowed ? c.windowClamp : allowed;
   const shift = c.rcvWscale;
   let mss = c.rcvMss;
@@ -103,8 +108,6 @@ export function selectWindow(c: Connection): number {
     mss = full;
     if (mss <= 0) return 0;
   }
-  let free = freeSpace(c);
-  if (c.rcvLimit > MODEST_WINDOW && memoryScarce(c.tcp.pool)) free = Math.min(free, MODEST_WINDOW - c.rcvQueued);
   if (free < full >> 1) {
     c.quickAcks = 0;
     free = (free >> shift) << shift;

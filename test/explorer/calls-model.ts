@@ -45,7 +45,7 @@ const LEAST_PATIENCE = 200_000;
 
 /** Whether something may end in a timeout: what is in flight or waits for a window, or an idle peer that is asked. */
 function mayTimeOut(v: View): boolean {
-  return v.orphan || v.keepalive || v.sndMax !== v.sndUna || v.sndQueued > 0 || v.finQueued;
+  return v.orphan || v.keepalive || v.sndNxt !== v.sndUna || v.sndQueued > 0 || v.finQueued;
 }
 
 /** @param finTimeout in microseconds */

@@ -3,7 +3,6 @@ import type { OptionName, Socket } from "../../src/socket/types.js";
 import { abortMoves, closeMoves, shutdownMoves } from "./calls-model.js";
 import * as D from "./diagram.js";
 import { CONNECTION, connectionOf, liveConnection, NOTHING, unread } from "./inspect.js";
-import { KNOWN } from "./known.js";
 import { Life } from "./life.js";
 import { matches, PATTERN, place } from "./wire.js";
 import { type Held, LISTEN_PORT, type World } from "./world.js";
@@ -250,7 +249,6 @@ function read(w: World, held: Held, size: number, peek: boolean): void {
   const waiting = unread(held.socket);
   const n = peek ? held.socket.peek(target, 0, size) : held.socket.read(target, 0, size);
   if (w.trace !== null) w.note(`${peek ? "peek" : "read"}(${size}) ${name(held)} = ${n}`);
-  if (size === 0 && n < 0 && KNOWN.readOfNothingTakesTheError) return;
   if (n > 0 || waiting > 0) {
     const { life } = held;
     if (n !== Math.min(waiting, size)) w.fail(`read(${size}) of ${waiting} gave ${n}`);
@@ -265,7 +263,6 @@ function skip(w: World, held: Held, size: number): void {
   const waiting = unread(held.socket);
   const n = held.socket.skip(size);
   if (w.trace !== null) w.note(`skip(${size}) ${name(held)} = ${n}`);
-  if (size === 0 && n < 0 && KNOWN.readOfNothingTakesTheError) return;
   if (waiting > 0 && n !== Math.min(waiting, size)) w.fail(`skip(${size}) of ${waiting} gave ${n}`);
   if (n > 0 && held.life !== null) held.life.read += n;
   else if (n === 0 && waiting === 0) checkEnd(w, held);
@@ -275,7 +272,6 @@ function skip(w: World, held: Held, size: number): void {
 function checkEnd(w: World, held: Held): void {
   const { life } = held;
   if (w.target === null || life === null || life.readShut) return;
-  if (w.target.before.rcvFin && KNOWN.finIsPassedOver) return;
   if (!w.target.before.finTaken) w.fail("the end of the stream is told before the peer's FIN", w.target);
   if (!life.fins.includes(life.read)) w.fail(`the end of the stream is told at ${life.read}`, w.target);
 }

@@ -20,9 +20,6 @@ export class Life {
   window = 0;
   edgeKnown = false;
   rightEdge = 0;
-  /** SEG.SEQ of the newest segment that was acceptable; an older one has moved SND.UNA since. */
-  newest = 0;
-  slid = false;
   peerScale = -1;
   ourScale = -1;
   ourTimestamps = false;
@@ -86,7 +83,6 @@ export class Life {
   takeIsn(isn: number): void {
     this.isnKnown = true;
     this.isn = isn;
-    this.newest = isn;
     this.peerNxt = (isn + 1) | 0;
     this.peerFin = false;
     this.ranges.length = 0;

@@ -11,7 +11,6 @@ import {
 import { ACK, FIN, RST, SYN } from "../../src/wire/tcp.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, type View } from "./inspect.js";
-import { KNOWN } from "./known.js";
 import type { Life } from "./life.js";
 import type { Segment } from "./wire.js";
 
@@ -64,7 +63,7 @@ export function acceptable(v: View, s: Segment, life: Life): number {
 
 /** Fifth: whether SEG.ACK may move SND.UNA, or be processed at all. */
 export function ackAcceptable(v: View, s: Segment): number {
-  if (((s.ack - v.sndMax) | 0) > 0) return NO;
+  if (((s.ack - v.sndNxt) | 0) > 0) return NO;
   return ((s.ack - v.sndUna) | 0) >= 0 ? YES : EITHER;
 }
 
@@ -133,7 +132,7 @@ function fromTimeWait(v: View, s: Segment, life: Life, around: Surroundings, mov
 /** §3.10.7.3. */
 function fromSynSent(v: View, s: Segment, around: Surroundings, moves: D.Moves): void {
   const hasAck = (s.flags & ACK) !== 0;
-  if (hasAck && (((s.ack - v.iss) | 0) <= 0 || ((s.ack - v.sndMax) | 0) > 0)) return;
+  if (hasAck && (((s.ack - v.iss) | 0) <= 0 || ((s.ack - v.sndNxt) | 0) > 0)) return;
   if ((s.flags & RST) !== 0) {
     if (hasAck) moves.must(D.SENT_RST);
     return;
@@ -154,7 +153,7 @@ function fromSynSent(v: View, s: Segment, around: Surroundings, moves: D.Moves):
 function synchronized(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Moves): void {
   // §3.5, figure 8: the SYN-ACK of a simultaneous open, whose SYN is old
   if (v.state === SYN_RECEIVED && (s.flags & (SYN | ACK | RST)) === (SYN | ACK) && s.seq === v.irs) {
-    if (((s.ack - v.sndUna) | 0) <= 0 || ((s.ack - v.sndMax) | 0) > 0) return;
+    if (((s.ack - v.sndUna) | 0) <= 0 || ((s.ack - v.sndNxt) | 0) > 0) return;
     opened(v, moves);
     // The text behind such a SYN may be left to be sent again
     const path = moves.to(v.finQueued ? FIN_WAIT_1 : ESTABLISHED) as number[];
@@ -165,17 +164,13 @@ function synchronized(v: View, s: Segment, life: Life, around: Surroundings, mov
   }
   const taken = acceptable(v, s, life);
   if (taken === NO) return;
-  const old = ((s.seq - v.rcvNxt) | 0) < 0;
   if ((s.flags & RST) !== 0) {
     // RFC 5961 §3.2: only the exact number
     if (s.seq === v.rcvNxt) moves.must(D.RST[v.state] as number);
-    else if (old && KNOWN.oldRstIsTrimmed) moves.add(D.RST[v.state] as number);
     else return;
   } else if ((s.flags & SYN) !== 0) {
     // RFC 5961 §4.2: a challenge, whatever its number
-    if (!old || !KNOWN.oldSynIsTrimmed) return;
-    text(v, s, life, around, moves);
-    moves.stay = true;
+    return;
   } else text(v, s, life, around, moves);
   if (taken === EITHER) moves.stay = true;
 }
@@ -194,7 +189,7 @@ function text(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Mo
     if (((s.ack - v.sndUna) | 0) <= 0) return;
     opened(v, moves);
   }
-  const finAcked = v.finSent && s.ack === v.sndMax && v.sndMax !== v.sndUna;
+  const finAcked = v.finSent && s.ack === v.sndNxt && v.sndNxt !== v.sndUna;
   if (finAcked && v.state === LAST_ACK) moves.must(D.LAST_ACK_ACK);
   else if (finAcked && v.state === CLOSING) moves.must(around.timeWaitRoom ? D.CLOSING_ACK : D.CLOSING_SHORT);
   else if (finAcked && v.state === FIN_WAIT_1) finWait(v, moves);
@@ -237,16 +232,13 @@ function textSeq(s: Segment): number {
 }
 
 /** How sure it is that this segment brings RCV.NXT to the peer's FIN. */
-function finReached(v: View, s: Segment, life: Life, tight: boolean): number {
+function finReached(v: View, s: Segment, tight: boolean): number {
   const seq = textSeq(s);
   const offset = (seq - v.rcvNxt) | 0;
   if (offset > 0) return NO;
   const end = (seq + s.length) | 0;
   const fits = ((end - v.rcvAdv) | 0) < 0 || (s.length === 0 && end === v.rcvNxt);
   const whole = fits && !(tight && s.length > 0);
-  const { ranges } = life;
-  const beyond = v.oooCount > 0 && (ranges[ranges.length - 1] as number) > ((end - v.irs - 1) | 0);
-  if (beyond && KNOWN.finIsPassedOver && (v.rcvFin || (s.flags & FIN) !== 0)) return EITHER;
   if ((s.flags & FIN) !== 0) {
     if (((end - v.rcvNxt) | 0) < 0) return NO;
     if (v.rcvFin && v.rcvFinSeq !== end) return EITHER;
@@ -261,7 +253,7 @@ function finReached(v: View, s: Segment, life: Life, tight: boolean): number {
 function finMoves(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
   const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, life, around.tight || (v.state === SYN_RECEIVED && (s.flags & SYN) !== 0));
+  const reached = finReached(v, s, around.tight || (v.state === SYN_RECEIVED && (s.flags & SYN) !== 0));
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;

@@ -62,8 +62,6 @@ export class World {
   /** The tuple that this step is about: {@link moves} says what it may do. */
   target: Tuple | null = null;
   listenerClosed = false;
-  /** A router has said that it takes less. */
-  pathChanged = false;
   /** Which connection is whose. */
   readonly lives = new WeakMap<object, Life>();
   readonly coverage: Float64Array;

@@ -10,6 +10,7 @@ const SHUT = { read: 0, write: 1, both: 2 };
 const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
 const TCP_INFO = 11;
+const MSG_OOB = 1;
 const MSG_PEEK = 2;
 const MSG_TRUNC = 0x20;
 
@@ -44,6 +45,7 @@ const OPTIONS: Readonly<Record<string, readonly [level: number, name: number]>> 
     TCP_DEFER_ACCEPT: 9,
     TCP_WINDOW_CLAMP: 10,
     TCP_QUICKACK: 12,
+    TCP_TIMESTAMP: 24,
     TCP_CONGESTION: 13,
     TCP_THIN_LINEAR_TIMEOUTS: 16,
     TCP_USER_TIMEOUT: 18,
@@ -153,6 +155,19 @@ export class LinuxSocket implements Socket {
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {
     return this.call("send", hex(source.subarray(offset, offset + length)));
+  }
+
+  sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    return this.call("send", `${hex(source.subarray(offset, offset + length))} ${MSG_OOB}`);
+  }
+
+  receiveUrgent(): number {
+    const { result, words } = this.subject.act(`recv ${this.fd} 1 ${MSG_OOB}`);
+    return result === 1 ? Number.parseInt(words[0] as string, 16) : result;
+  }
+
+  atMark(): boolean {
+    return this.call("mark", "") === 1;
   }
 
   sendTo(): number {

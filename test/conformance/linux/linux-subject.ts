@@ -29,6 +29,7 @@ export class LinuxSubject implements Subject {
   /** @param limit seconds of real time after which a script is left to another run */
   constructor(options: TestOptions, puppet: Puppet, limit: number) {
     if (options.offload === true) throw new NotPortable("offload");
+    if (options.start !== undefined) throw new NotPortable("a time at which to start");
     const { settings, congestion } = settingsOf(options);
     const refused = puppet.begin(options.mtu ?? 1500, settings);
     this.puppet = puppet;

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -233,7 +234,11 @@ static void call(const char *verb, int fd) {
   } else if (!strcmp(verb, "get")) reply_option(fd, atoi(a), atoi(b));
   else if (!strcmp(verb, "name")) reply_name(getsockname, fd);
   else if (!strcmp(verb, "peer")) reply_name(getpeername, fd);
-  else if (!strcmp(verb, "poll")) {
+  else if (!strcmp(verb, "mark")) {
+    int at = 0;
+    long rc = result_of(ioctl(fd, SIOCATMARK, &at));
+    reply(rc < 0 ? rc : at, NULL);
+  } else if (!strcmp(verb, "poll")) {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP};
     long rc = result_of(poll(&p, 1, 0));
     reply(rc < 0 ? rc : p.revents, NULL);

@@ -10,6 +10,7 @@ const MSS = 1460;
 /** The kernel's own, from which its window scale comes. */
 const OPTIONS = {
   config: { "net.ipv4.tcp_rmem": [4096, 131072, 33554432], "net.ipv4.tcp_congestion_control": "cubic" },
+  linux: "recorded from Linux 6.18; its times are exact here",
 };
 const SYN_ACK = "<mss 1460,nop,nop,sackOK,nop,wscale 7>";
 
@@ -36,6 +37,8 @@ describe("TCP_INFO follows the kernel", () => {
       tells(t, { state: 1, options: 6, snd_wscale: 7, rcv_wscale: 10, snd_mss: MSS, rcv_mss: 536, unacked: 0 });
       tells(t, { rcv_space: 14600, bytes_acked: 1, segs_out: 2, segs_in: 1, delivered: 1, snd_wnd: 65535 });
       tells(t, { rcv_ssthresh: 64076, rcv_wnd: 64512, rtt: 50000, rttvar: 25000, min_rtt: 50000 });
+      // The segment size of the first rate is that of the SYN's options
+      tells(t, { pacing_rate: (2 * 10 * 1448) / 0.05 });
       tells(t, { data_segs_out: 0, bytes_sent: 0, busy_time: 0, delivery_rate: 0, delivery_rate_app_limited: 1 });
     },
     OPTIONS,
@@ -174,7 +177,7 @@ describe("TCP_INFO follows the kernel", () => {
       t.accept();
       tells(t, { state: 1, options: 15, snd_wscale: 7, rcv_wscale: 10, snd_mss: 1448, rcv_mss: 536, advmss: 1448 });
       tells(t, { rcv_ssthresh: 64088, rcv_space: 14480, snd_wnd: 128000, rcv_wnd: 65160, bytes_acked: 0 });
-      tells(t, { segs_out: 0, segs_in: 2, delivered: 1, rtt: 50000 });
+      tells(t, { segs_out: 0, segs_in: 2, delivered: 1, rtt: 50000, pacing_rate: (2 * 10 * 1448) / 0.05 });
       t.write(3000);
       t.skip(0.05);
       tells(t, { unacked: 3, segs_out: 3, data_segs_out: 3, bytes_sent: 3000, rcv_wnd: 65536 });
@@ -182,7 +185,7 @@ describe("TCP_INFO follows the kernel", () => {
       tells(t, { ca_state: 2, unacked: 0, snd_ssthresh: 7, snd_cwnd: 4, bytes_acked: 3000, segs_in: 3 });
       tells(t, { delivered: 4, delivered_ce: 3 });
     },
-    { config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
+    { ...OPTIONS, config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
   );
 
   scripted("of a listener: its queue, and its backlog", (t) => {

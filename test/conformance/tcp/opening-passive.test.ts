@@ -311,7 +311,7 @@ describe("what completes the handshake (RFC 9293 §3.10.7.4, fifth step)", () =>
     syn(t);
     t.play("< . 1:1(0) ack 1 win 500 <nop,nop,TS val 200 ecr 0>");
     t.accept();
-    expect(t.info("snd_wnd")).toBe(64_000);
+    expect([t.info("snd_wnd"), t.info("snd_wscale"), t.info("rcv_wscale")]).toEqual([64_000, 7, 7]);
     expect([t.info("snd_mss"), t.info("segs_in")]).toEqual([1448, 2]);
   });
 
