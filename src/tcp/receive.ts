@@ -44,8 +44,14 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
-  // A FIN that came ahead, and now data in order goes on behind it: it was none (as Linux has it)
-  if (c.rcvFin && seg.seq === c.rcvNxt && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
+  // Data behind the peer's FIN cannot be; what is in order passes over a FIN that was none, see acceptNext
+  if (c.rcvFin && seg.seq !== c.rcvNxt && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq))
+    seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
+  if (seg.length === 0) {
+    c.ackNow = true;
+    touch(c);
+    return;
+  }
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
@@ -123,6 +129,10 @@ function discardText(c: Connection, seg: Segment): void {
 /** Stores the next text in order. */
 function acceptNext(c: Connection, seg: Segment): void {
   const holes = hasHoles(c);
+  const fin = (seg.flags & FIN) !== 0;
+  // As Linux: nothing comes behind a FIN that is in order, but one before the end of what is in order never was
+  if (fin && c.oooCount > 0) pruneOutOfOrder(c);
+  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   let moved = receiveData(c, seg.seq, seg.payload, seg.length);
   if (moved < 0 && c.oooCount > 0) {
     // What holds the memory may be what waits for this
@@ -191,14 +201,15 @@ function dropped(c: Connection, seg: Segment): void {
 
 /** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
 export function noteFin(c: Connection, seg: Segment): void {
-  if (c.rcvFin) {
+  const at = (seg.seq + seg.length) | 0;
+  if (c.rcvFin && at !== c.rcvNxt) {
     // A FIN sent again, before what is missing in front of it has come
     c.ackNow = true;
     touch(c);
     return;
   }
   c.rcvFin = true;
-  c.rcvFinSeq = (seg.seq + seg.length) | 0;
+  c.rcvFinSeq = at;
   if (seg.length > 0 || c.rcvFinSeq === c.rcvNxt) return;
   // Out of order, like data; what came with it has been answered
   c.ackDue = true;
