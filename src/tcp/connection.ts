@@ -409,7 +409,9 @@ export class Connection extends TimerNode {
 
   /** RCV.WND: what the peer may still send. */
   get rcvWnd(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // A FIN may stand behind the edge
+    return left > 0 ? left : 0;
   }
 
   /** Nobody holds it any more; it only finishes. */

@@ -150,12 +150,9 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   sendSynAgain(c, SYN | ACK);
 }
 
-/** The peer's SYN-ACK in a simultaneous open. */
+/** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */
 export function simultaneousAck(c: Connection, seg: Segment): void {
-  if (processAck(c, seg, false) !== ACK_TAKEN || !seqGt(seg.ack, c.iss)) {
-    resetUnknown(c.tcp, seg);
-    return;
-  }
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
   synReceivedAck(c, seg);
   c.ackNow = true;
 }

@@ -53,8 +53,11 @@ export class Life {
   // Instants, in microseconds
   readonly bornAt: number;
   changedAt = 0;
-  /** TIME-WAIT began, or began anew. */
+  /** TIME-WAIT began, or began anew; and when it may have begun anew. */
   waitingSince = 0;
+  waitingPerhaps = 0;
+  /** TCP_LINGER2 while there was a whole connection. */
+  linger2 = 0;
   readShut = false;
 
   constructor(passive: boolean, salts: number, now: number) {
