@@ -23,6 +23,7 @@ import type { Listener } from "./listener.js";
 import { output } from "./output.js";
 import { updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
+import { checkAppLimited } from "./rate.js";
 import { readMoved } from "./receive-buffer.js";
 import { setTimer } from "./timer-set.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
@@ -55,6 +56,7 @@ export function writeUrgent(c: Connection, source: Uint8Array, start: number, le
 function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
+  checkAppLimited(c);
   const room = c.sndLimit - c.sndQueued;
   let n = length < room ? length : room;
   if (n <= 0) {

@@ -70,6 +70,11 @@ function checkTimestamp(c: Connection, seg: Segment): boolean {
   if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejectsSegment(c, seg)) return true;
   const { counters } = c.tcp;
   if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  // As Linux: a bare ACK that was overtaken by data of the peer's is common, and asks for no answer
+  if ((seg.flags & ACK) !== 0 && !isData(seg) && seqGt(c.rcvNxt, seg.seq)) {
+    counters.TcpExtPAWSOldAck++;
+    return false;
+  }
   counters.TcpExtPAWSEstab++;
   if (isData(seg) || mayAnswerInvalid(c)) {
     staleText(c, seg);

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
+  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
@@ -172,13 +173,30 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
 function sendNew(c: Connection, length: number, mss: number): number {
+  const { sent } = c.tcp;
+  const row = length > mss;
+  let first = 0;
+  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
+  if (row && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+    first = sendRun(c, mss, ACK, mss);
+    if (first < 0) {
+      block(c);
+      return first;
+    }
+    length -= mss;
+  }
   const last = length === unsentBytes(c);
   const fin = last && c.finQueued && length < windowRoom(c);
   // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
-  const flags = ACK | (fin ? FIN : 0) | (length > mss || (last && length > 0) ? PSH : 0);
+  const flags = ACK | (fin ? FIN : 0) | (row || (last && length > 0) ? PSH : 0);
   const segments = sendRun(c, length, flags, mss);
-  if (segments < 0) block(c);
-  return segments;
+  if (segments >= 0) {
+    // A row's PSH is not the data's: sent again in another row it goes without
+    if (!last) sent.data[c.rtxTail + RECORD_FLAGS] = (sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
+  block(c);
+  return first > 0 ? first : segments;
 }
 
 /** Sends [SND.NXT, +length) and the flags, and notes what is in flight. @returns segments, or a negative errno */
