@@ -40,6 +40,7 @@ let segments = 0;
 let timed = false;
 let firstAcked = 0;
 let lastAcked = 0;
+/** Of what was never sent again and not SACKed. */
 let lowest = 0;
 let whole = true;
 

@@ -291,6 +291,8 @@ export class Connection extends TimerNode {
   /** Tick at which probing of a shut window began, for TCP_USER_TIMEOUT. */
   probesSince = 0;
   lastSend = 0;
+  /** us at which any segment last went (Linux's tcp_wstamp_ns). */
+  lastSentUs = 0;
   lastAck = 0;
   /** Tick from which the next answer to an invalid segment (a challenge ACK, say) may go: RFC 5961 §7. */
   outOfWindowAt = 0;
@@ -407,7 +409,9 @@ export class Connection extends TimerNode {
 
   /** RCV.WND: what the peer may still send. */
   get rcvWnd(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // A FIN may stand behind the edge
+    return left > 0 ? left : 0;
   }
 
   /** Nobody holds it any more; it only finishes. */

@@ -54,7 +54,6 @@ export function established(c: Connection, seg: Segment): void {
   c.sndWl1 = seg.seq;
   c.sndWl2 = seg.ack;
   c.retransmits = 0;
-  c.backoff = 0;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
   c.lastAck = time.ms;

@@ -99,7 +99,7 @@ function takeSyn(c: Connection, seg: Segment): void {
 function completeOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   // RFC 3168 §6.1.1
-  if (settings.ecn !== 1 || (seg.flags & (ECE | CWR)) !== ECE) c.ecn = 0;
+  c.ecn = settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE ? ECN_OK : 0;
   spuriousSyn(c);
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;
@@ -150,12 +150,9 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   sendSynAgain(c, SYN | ACK);
 }
 
-/** The peer's SYN-ACK in a simultaneous open. */
+/** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */
 export function simultaneousAck(c: Connection, seg: Segment): void {
-  if (processAck(c, seg, false) !== ACK_TAKEN || !seqGt(seg.ack, c.iss)) {
-    resetUnknown(c.tcp, seg);
-    return;
-  }
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
   synReceivedAck(c, seg);
   c.ackNow = true;
 }

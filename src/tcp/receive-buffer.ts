@@ -3,7 +3,6 @@ import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-pol
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
 import { memoryScarce } from "./pressure.js";
-import type { Segment } from "./segment.js";
 import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
 
 /*
@@ -151,11 +150,6 @@ function measureRtt(c: Connection): void {
   }
   c.rcvRttSeq = (c.rcvNxt + offered(c)) | 0;
   c.rcvRttStamp = us === 0 ? 1 : us;
-}
-
-/** The same for any segment that carries timestamps, before what is old of it is cut off. */
-export function measureByTimestamp(c: Connection, seg: Segment): void {
-  if (c.sawTs) measureRttByEcho(c, seg.length);
 }
 
 /** RFC 7323 §4.1's echo measures it for a receiver, too, where a full segment answers an ACK of ours at once. */

@@ -3,7 +3,7 @@ import { seqGt, seqLt } from "../wire/seqnum.js";
 import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
-import { abort, enterTimeWait, setState } from "./close.js";
+import { destroy, enterTimeWait, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -25,15 +25,18 @@ import {
   dataArrived,
   growBuffer,
   growWindow,
+  measureRttByEcho,
   measureSize,
 } from "./receive-buffer.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
+import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
 import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, cutOff(seg) + seg.length);
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
@@ -41,8 +44,9 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
-  // Data behind the peer's FIN cannot be
-  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
+  // Data behind the peer's FIN cannot be; what is in order passes over a FIN that was none, see acceptNext
+  if (c.rcvFin && seg.seq !== c.rcvNxt && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq))
+    seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
   if (seg.length === 0) {
     c.ackNow = true;
     touch(c);
@@ -51,7 +55,8 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
-    abort(c, ECONNRESET);
+    resetUnknown(c.tcp, seg);
+    destroy(c, ECONNRESET);
     return;
   }
   ecnReceived(c, seg);
@@ -124,6 +129,10 @@ function discardText(c: Connection, seg: Segment): void {
 /** Stores the next text in order. */
 function acceptNext(c: Connection, seg: Segment): void {
   const holes = hasHoles(c);
+  const fin = (seg.flags & FIN) !== 0;
+  // As Linux: nothing comes behind a FIN that is in order, but one before the end of what is in order never was
+  if (fin && c.oooCount > 0) pruneOutOfOrder(c);
+  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   let moved = receiveData(c, seg.seq, seg.payload, seg.length);
   if (moved < 0 && c.oooCount > 0) {
     // What holds the memory may be what waits for this
@@ -192,14 +201,15 @@ function dropped(c: Connection, seg: Segment): void {
 
 /** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
 export function noteFin(c: Connection, seg: Segment): void {
-  if (c.rcvFin) {
+  const at = (seg.seq + seg.length) | 0;
+  if (c.rcvFin && at !== c.rcvNxt) {
     // A FIN sent again, before what is missing in front of it has come
     c.ackNow = true;
     touch(c);
     return;
   }
   c.rcvFin = true;
-  c.rcvFinSeq = (seg.seq + seg.length) | 0;
+  c.rcvFinSeq = at;
   if (seg.length > 0 || c.rcvFinSeq === c.rcvNxt) return;
   // Out of order, like data; what came with it has been answered
   c.ackDue = true;
@@ -240,8 +250,9 @@ function takeFin(c: Connection): void {
   c.rcvNxt = (c.rcvNxt + 1) | 0;
   // As Linux counts
   c.bytesReceived++;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
+  // What came from behind it cannot be
+  if (c.oooCount > 0) pruneOutOfOrder(c);
   sackReset(c);
   wake(c, EVENT_READABLE);
 }

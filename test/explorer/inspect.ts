@@ -11,12 +11,26 @@ import {
   KIND_SYN,
   LAST_ACK,
   SYN_RECEIVED,
-  TIME_WAIT,
-  TIMER_CORK,
   TIMER_DELACK,
-  TIMER_FIN_WAIT_2,
-  TIMER_KEEPALIVE,
+  TIMER_PACE,
+  TIMER_SACK_DELAY,
+  TIMERS_OF_SENDER,
+  URGENT_NONE,
 } from "../../src/tcp/constants.js";
+import {
+  EARLIER,
+  END,
+  FLAGS,
+  LATER,
+  NEXT,
+  PREV,
+  SEGS,
+  SENT_LOST,
+  SENT_RETRANS,
+  SENT_SACKED,
+  SENT_TIMED,
+  SEQ,
+} from "../../src/tcp/sent.js";
 
 /*
  * All that the explorer knows of the stack's inside: when the TCB changes, this file does.
@@ -27,8 +41,10 @@ export const SYN_RECORD = 1;
 export const CONNECTION = 2;
 export const TIME_WAIT_RECORD = 3;
 
-/** Timers that do not see to what is in flight or waits to be sent. */
-const OTHER_TIMERS = TIMER_DELACK | TIMER_KEEPALIVE | TIMER_FIN_WAIT_2 | TIMER_CORK;
+/** Timers that see to what waits to be sent; of them the sender's see to what is in flight. */
+const SENDING = TIMERS_OF_SENDER | TIMER_PACE;
+/** Timers after which an ACK goes. */
+const ACKING = TIMER_DELACK | TIMER_SACK_DELAY;
 
 /** What the stack holds for a 4-tuple, copied. */
 export class View {
@@ -39,7 +55,6 @@ export class View {
   irs = 0;
   sndUna = 0;
   sndNxt = 0;
-  sndMax = 0;
   rcvNxt = 0;
   rcvAdv = 0;
   rcvQueued = 0;
@@ -49,20 +64,21 @@ export class View {
   rcvFin = false;
   rcvFinSeq = 0;
   oooCount = 0;
+  /** Where what came out of order ends, if that is told by SACK. */
+  sackEnd = 0;
+  sacks = false;
   orphan = false;
   /** It waits to be accepted. */
   embryonic = false;
   readShut = false;
   keepalive = false;
   linger2 = 0;
-  /** A timer runs that will send again, or ask again, and stands on the wheel. */
+  /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
-  corked = false;
+  paced = false;
   blocked = false;
   /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
   idle = false;
-  /** The congestion window is less than a segment. */
-  narrow = false;
   ackOwed = false;
   delackRuns = false;
   sndChunks = 0;
@@ -85,11 +101,6 @@ export class View {
   }
 }
 
-/** One past the highest sequence number sent; SND.NXT itself where the stack never steps back. */
-function highest(c: Connection): number {
-  return (c as { sndMax?: number }).sndMax ?? c.sndNxt;
-}
-
 function viewConnection(c: Connection, view: View): void {
   view.kind = CONNECTION;
   view.object = c;
@@ -98,7 +109,6 @@ function viewConnection(c: Connection, view: View): void {
   view.irs = c.irs;
   view.sndUna = c.sndUna;
   view.sndNxt = c.sndNxt;
-  view.sndMax = highest(c);
   view.rcvNxt = c.rcvNxt;
   view.rcvAdv = c.rcvAdv;
   view.rcvQueued = c.rcvQueued;
@@ -108,19 +118,20 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFin = c.rcvFin;
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
+  view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
+  if (c.ooo !== null && view.sacks) view.sackEnd = c.ooo[2 * c.oooCount - 1] as number;
   view.orphan = c.orphan;
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
   view.linger2 = c.linger2;
-  view.pursued = (c.timers & ~OTHER_TIMERS) !== 0 && c.wheelSlot >= 0;
-  view.corked = (c.timers & TIMER_CORK) !== 0 && c.wheelSlot >= 0;
+  view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
+  view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
   view.blocked = c.blocked;
   const least = Math.min(c.sndQueued, c.mss);
-  view.idle = least > 0 && view.sndMax === c.sndUna && c.sndWnd >= least && !c.cork;
-  view.narrow = c.cwnd < c.mss;
+  view.idle = least > 0 && c.sndNxt === c.sndUna && c.sndWnd >= least && !c.cork;
   view.ackOwed = c.ackDue;
-  view.delackRuns = (c.timers & TIMER_DELACK) !== 0 && c.wheelSlot >= 0;
+  view.delackRuns = (c.timers & ACKING) !== 0 && c.wheelSlot >= 0;
   view.sndChunks = c.snd === null ? 0 : c.snd.chunks;
   view.rcvChunks = c.rcv === null ? 0 : c.rcv.chunks;
 }
@@ -153,9 +164,10 @@ export function look(stack: Stack, ours: number, localPort: number, peer: number
   const record = tcp.timeWaits.get(value >>> 2);
   view.kind = TIME_WAIT_RECORD;
   view.object = record;
-  view.state = TIME_WAIT;
+  view.state = record.state;
   view.rcvNxt = record.rcvNxt;
-  view.sndMax = record.sndNxt;
+  view.rcvAdv = (record.rcvNxt + record.window) | 0;
+  view.sndNxt = record.sndNxt;
   view.pursued = record.wheelSlot >= 0;
 }
 
@@ -175,12 +187,19 @@ export function unread(socket: Socket): number {
   return (socket as TcpSocket).connection.rcvQueued;
 }
 
-/** Whether a listening socket takes a SYN, and whether it takes the ACK that completes a handshake. */
-export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; ack: boolean } {
+/** A read stops in front of an urgent octet. */
+export function marked(socket: Socket): boolean {
+  return (socket as TcpSocket).connection.urgent !== URGENT_NONE;
+}
+
+/** Whether a listening socket takes a SYN, one in the place of a TIME-WAIT, and the ACK that completes a handshake. */
+export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; again: boolean; ack: boolean } {
   const { listener } = socket as TcpSocket;
-  if (listener === null) return { syn: false, ack: false };
+  if (listener === null) return { syn: false, again: false, ack: false };
   const ack = !listener.full;
-  return { syn: ack && listener.synCount < stack.tcp.context.settings.maxSynBacklog, ack };
+  const most = stack.tcp.context.settings.maxSynBacklog;
+  const reserved = most - listener.synCount < most >> 2;
+  return { syn: ack && !listener.synQueueFull && !reserved, again: ack, ack };
 }
 
 /** TIME-WAIT records that may still be made. */
@@ -200,10 +219,16 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
   const tcp = stack.tcp.context;
   let chunks = held;
   let established = 0;
+  let records = 0;
+  let wrong: string | null = null;
   tcp.connections.forEach((c) => {
     chunks += chunksOf(c);
+    records += c.rtxHead === 0 ? 0 : recordsOf(c);
+    wrong ??= auditFlight(c);
     if (c.state === ESTABLISHED || c.state === CLOSE_WAIT) established++;
   });
+  if (wrong !== null) return wrong;
+  if (records !== tcp.sent.inUse) return `${tcp.sent.inUse} records are in use, connections have ${records} in flight`;
   let half = 0;
   for (const socket of sockets) {
     const { connection, listener } = socket as TcpSocket;
@@ -227,6 +252,66 @@ function chunksOf(c: Connection): number {
   return (c.snd === null ? 0 : c.snd.chunks) + (c.rcv === null ? 0 : c.rcv.chunks);
 }
 
+function recordsOf(c: Connection): number {
+  const d = c.tcp.sent.data;
+  let n = 0;
+  for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) n++;
+  return n;
+}
+
+/** The retransmission queue of a connection: both its chains, and the counts that follow from its records. */
+function auditFlight(c: Connection): string | null {
+  const d = c.tcp.sent.data;
+  let packets = 0;
+  let sacked = 0;
+  let lost = 0;
+  let retrans = 0;
+  let timed = 0;
+  let end = c.sndUna;
+  let before = 0;
+  for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) {
+    const flags = d[at + FLAGS] as number;
+    const segs = d[at + SEGS] as number;
+    if ((d[at + PREV] as number) !== before) return "a record in flight does not know the one before it";
+    // The first may have been acknowledged in part
+    if (before === 0 ? ((d[at + SEQ] as number) - end) | 0 : (d[at + SEQ] as number) !== end) {
+      if (before !== 0 || (((d[at + SEQ] as number) - end) | 0) > 0) return "a gap between records in flight";
+    }
+    end = d[at + END] as number;
+    packets += segs;
+    if ((flags & SENT_SACKED) !== 0) sacked += segs;
+    if ((flags & SENT_LOST) !== 0) lost += segs;
+    if ((flags & SENT_RETRANS) !== 0) retrans += segs;
+    if ((flags & SENT_TIMED) !== 0) timed++;
+    if ((flags & SENT_SACKED) !== 0 && (flags & SENT_LOST) !== 0) return "a record is SACKed and held lost";
+    before = at;
+  }
+  if (before !== c.rtxTail) return "the last record in flight is not the last of the chain";
+  if (c.rtxHead !== 0 && end !== c.sndNxt) return `what is in flight ends ${(c.sndNxt - end) | 0} before SND.NXT`;
+  // Without SACK sackedOut counts duplicate ACKs
+  if (!c.sackOk) sacked = c.sackedOut;
+  const counted = [c.packetsOut, c.sackedOut, c.lostOut, c.retransOut].join(" ");
+  const found = [packets, sacked, lost, retrans].join(" ");
+  if (counted !== found) return `out, SACKed, lost, sent again: counted ${counted}, records say ${found}`;
+  if (c.sackedOut < 0 || c.sackedOut + c.lostOut > c.packetsOut)
+    return `more left the network than was sent: ${counted}`;
+  return auditTimes(c, timed);
+}
+
+function auditTimes(c: Connection, timed: number): string | null {
+  const d = c.tcp.sent.data;
+  let n = 0;
+  let before = 0;
+  for (let at = c.timeHead; at !== 0; at = d[at + LATER] as number) {
+    if ((d[at + EARLIER] as number) !== before) return "a record does not know the one sent before it";
+    if (((d[at + FLAGS] as number) & SENT_TIMED) === 0) return "a record in the order of time that says it is not";
+    before = at;
+    if (++n > timed) break;
+  }
+  if (before !== c.timeTail && n <= timed) return "the record sent last is not the last of the order of time";
+  return n === timed ? null : `${n} records in the order of time, ${timed} say so`;
+}
+
 /** What must be the same when everything is over as it was before anything began. */
 export function holdings(stack: Stack): string {
   const tcp = stack.tcp.context;
@@ -238,6 +323,7 @@ export function holdings(stack: Stack): string {
     destinations: tcp.ports.destinationCount,
     ports: tcp.ports.size,
     chunks: stack.pool.inUse,
+    "records in flight": tcp.sent.inUse,
     timers: stack.wheel.size,
     blocked: tcp.blocked.length,
     sockets: stack.sockets().length,

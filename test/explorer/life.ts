@@ -20,9 +20,6 @@ export class Life {
   window = 0;
   edgeKnown = false;
   rightEdge = 0;
-  /** SEG.SEQ of the newest segment that was acceptable; an older one has moved SND.UNA since. */
-  newest = 0;
-  slid = false;
   peerScale = -1;
   ourScale = -1;
   ourTimestamps = false;
@@ -56,8 +53,11 @@ export class Life {
   // Instants, in microseconds
   readonly bornAt: number;
   changedAt = 0;
-  /** TIME-WAIT began, or began anew. */
+  /** TIME-WAIT began, or began anew; and when it may have begun anew. */
   waitingSince = 0;
+  waitingPerhaps = 0;
+  /** TCP_LINGER2 while there was a whole connection. */
+  linger2 = 0;
   readShut = false;
 
   constructor(passive: boolean, salts: number, now: number) {
@@ -86,7 +86,6 @@ export class Life {
   takeIsn(isn: number): void {
     this.isnKnown = true;
     this.isn = isn;
-    this.newest = isn;
     this.peerNxt = (isn + 1) | 0;
     this.peerFin = false;
     this.ranges.length = 0;

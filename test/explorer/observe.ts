@@ -77,8 +77,7 @@ function readOther(
   if (((seq - life.iss) | 0) < 0) w.fail(`a segment before the SYN: ${(seq - life.iss) | 0}`, tuple);
   if (end !== seq) {
     // RFC 9293 §3.8.6: never past the largest right edge offered, but for a FIN or a probe
-    if (((end - life.rightEdge) | 0) > 1 && !life.slid)
-      w.fail(`sent ${(end - life.rightEdge) | 0} past the right edge`, tuple);
+    if (((end - life.rightEdge) | 0) > 1) w.fail(`sent ${(end - life.rightEdge) | 0} past the right edge`, tuple);
     if (((end - life.wireMax) | 0) > 0) {
       if (((seq - life.wireMax) | 0) > 0 && !life.doubted) w.fail("a gap in what is sent", tuple);
       life.wireMax = end;

@@ -1,4 +1,4 @@
-import { ESTABLISHED, FIN_WAIT_1, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
+import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN, URG } from "../../src/wire/tcp.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
@@ -37,7 +37,7 @@ export function compose(w: World, tuple: Tuple, odd: number): boolean {
   else if (v.kind === SYN_RECORD || v.state === SYN_RECEIVED) halfOpen(s, v, dice, odd);
   else if (v.state === SYN_SENT) opening(s, v, dice, odd);
   else if (v.kind === TIME_WAIT_RECORD) waiting(s, v, dice);
-  else if (v.sndMax !== v.sndUna && dice.chance(8)) {
+  else if (v.sndNxt !== v.sndUna && dice.chance(8)) {
     duplicate = true;
     s.seq = v.rcvNxt;
     s.ack = v.sndUna;
@@ -142,8 +142,12 @@ function opening(s: Segment, v: View, dice: Dice, odd: number): void {
 }
 
 function waiting(s: Segment, v: View, dice: Dice): void {
-  s.ack = v.sndMax;
+  s.ack = v.sndNxt;
   s.seq = v.rcvNxt;
+  if (v.state === FIN_WAIT_2 && dice.chance(50)) {
+    s.flags = FIN | ACK;
+    return;
+  }
   switch (dice.below(7)) {
     case 0:
       s.flags = FIN | ACK;
@@ -164,7 +168,7 @@ function waiting(s: Segment, v: View, dice: Dice): void {
       break;
     default:
       s.seq = (v.rcvNxt + dice.between(-2, 2)) | 0;
-      s.ack = (v.sndMax + dice.between(-2, 2)) | 0;
+      s.ack = (v.sndNxt + dice.between(-2, 2)) | 0;
   }
 }
 
@@ -200,17 +204,17 @@ function dataLength(v: View, dice: Dice): number {
 }
 
 function ackOf(v: View, dice: Dice, odd: number): number {
-  const flight = (v.sndMax - v.sndUna) | 0;
+  const flight = (v.sndNxt - v.sndUna) | 0;
   if (!dice.chance(odd)) {
     // Both close at once: the peer's FIN before it has seen ours
-    if (dice.chance(v.state === FIN_WAIT_1 ? 35 : 70)) return v.sndMax;
+    if (dice.chance(v.state === FIN_WAIT_1 ? 35 : 70)) return v.sndNxt;
     return dice.chance(40) ? v.sndUna : (v.sndUna + dice.below(flight + 1)) | 0;
   }
   switch (dice.below(6)) {
     case 0:
-      return (v.sndMax + dice.between(1, 3)) | 0;
+      return (v.sndNxt + dice.between(1, 3)) | 0;
     case 1:
-      return (v.sndMax + dice.below(1 << 30)) | 0;
+      return (v.sndNxt + dice.below(1 << 30)) | 0;
     case 2:
       return (v.sndUna - dice.between(1, 3)) | 0;
     case 3:

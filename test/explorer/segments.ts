@@ -2,7 +2,6 @@ import { SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
-import { KNOWN } from "./known.js";
 import { Life, type Tuple } from "./life.js";
 import { acceptable, NO, segmentMoves, YES } from "./model.js";
 import { flagText } from "./observe.js";
@@ -94,16 +93,12 @@ function noteText(life: Life, v: View, s: Segment): void {
   if (v.state !== SYN_SENT && !figure8(v, s) && acceptable(v, s, life) === NO) return;
   if ((s.flags & RST) !== 0) return;
   if ((s.flags & ACK) !== 0) {
-    const max = inRecord ? (v.iss + 1) | 0 : v.sndMax;
+    const max = inRecord ? (v.iss + 1) | 0 : v.sndNxt;
     const una = inRecord ? max : v.sndUna;
     const opening = v.state === SYN_SENT || figure8(v, s);
     if (((s.ack - una) | 0) >= 0 && ((s.ack - max) | 0) <= 0)
       offer(life, s.ack, opening ? s.window : s.window << life.scale);
     life.window = s.window;
-    if (KNOWN.windowSlidesWithOldAck) {
-      if (((s.ack - una) | 0) > 0 && ((s.seq - life.newest) | 0) < 0) life.slid = true;
-      if (((s.seq - life.newest) | 0) > 0) life.newest = s.seq;
-    }
   }
   if (v.state !== SYN_SENT) noteData(life, s);
 }
@@ -135,10 +130,11 @@ function send(w: World, tuple: Tuple, v: View, s: Segment): void {
   }
   const gso = plain && s.length > 1000 && dice.chance(40) ? dice.pick([536, 1000]) : 0;
   link.add(packet, build(s), !s.checksummed, gso);
-  // TIME-WAIT begins anew with the peer's FIN
-  const again = (s.flags & (FIN | RST)) === FIN && ((s.seq + s.length + 1) | 0) === v.rcvNxt;
-  if (v.kind === TIME_WAIT_RECORD && again && moves.count === 0 && !s.broken && tuple.life !== null)
-    tuple.life.waitingSince = w.clock.now();
+  if (v.kind === TIME_WAIT_RECORD && moves.count === 0 && !s.broken && tuple.life !== null) {
+    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none
+    tuple.life.waitingPerhaps = w.clock.now();
+    if ((s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps) tuple.life.waitingSince = w.clock.now();
+  }
   link.deliver();
 }
 
@@ -179,12 +175,11 @@ export function icmpStep(w: World, tuple: Tuple): void {
   const { dice, moves } = w;
   const v = tuple.before;
   const [type, code] = dice.pick(ICMP_KINDS);
-  const flight = v.kind === CONNECTION ? (v.sndMax - v.sndUna) | 0 : 0;
+  const flight = v.kind === CONNECTION ? (v.sndNxt - v.sndUna) | 0 : 0;
   const seq = dice.chance(80) ? (v.sndUna + dice.below(flight + 1)) | 0 : dice.int32();
   moves.none();
   if (v.kind === CONNECTION && v.state in D.ICMP_ERROR && (D.ICMP_ERROR[v.state] as number) >= 0)
     moves.add(D.ICMP_ERROR[v.state] as number);
-  if (code === 4) w.pathChanged = true;
   const mtu = code === 4 ? dice.pick([0, 68, 296, 576, 1000, 1400, 1500]) : 0;
   if (w.trace !== null) w.note(`ICMP ${type}/${code} about ${tuple.localPort}:${tuple.peerPort} ${(seq - v.iss) | 0}`);
   w.link.add(packet, buildIcmp(type, code, mtu, tuple.localPort, tuple.peerPort, seq), true, 0);
