@@ -1,4 +1,4 @@
-import { TS_SPACE } from "../wire/tcp.js";
+import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
@@ -34,6 +34,14 @@ export function cwndQuota(c: Connection): number {
 /** Bytes between SND.NXT and the right edge of the window. */
 export function windowRoom(c: Connection): number {
   return (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+}
+
+/** What one buffer of Linux's write queue takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
+export function pieceSize(c: Connection): number {
+  const { mss } = c;
+  const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
+  const most = half > 0 && half < GSO_MAX_PAYLOAD ? half : GSO_MAX_PAYLOAD;
+  return most > mss ? most - (most % mss) : mss;
 }
 
 /** RFC 6093: the peer has not acknowledged all that is urgent. */
