@@ -178,8 +178,8 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 function sendNew(c: Connection, length: number, mss: number, how: number): number {
   const last = length === unsentBytes(c);
   const fin = last && c.finQueued && length < windowRoom(c);
-  // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
-  const flags = ACK | (fin ? FIN : 0) | (length > mss || (last && length > 0 && how !== PUSH_FIRST) ? PSH : 0);
+  // RFC 9293 §3.9.1.2: where the data ends
+  const flags = ACK | (fin ? FIN : 0) | (last && length > 0 && how !== PUSH_FIRST ? PSH : 0);
   const segments = sendRun(c, length, flags, mss);
   if (segments < 0) block(c);
   return segments;
