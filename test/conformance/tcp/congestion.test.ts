@@ -132,7 +132,7 @@ describe("a window that is too large", () => {
       t.skip(0.5);
       t.write(60_000);
       t.takeAll();
-      expect(t.info("snd_cwnd")).toBe(40);
+      expect(t.info("snd_cwnd")).toBe(20);
     },
     RENO,
   );
@@ -146,8 +146,8 @@ describe("a window that is too large", () => {
       t.write(50_000);
       expectSegments(t, 70, 80);
       expect(t.info("snd_cwnd")).toBe(10);
-      // Three quarters of what it was
-      expect(t.info("snd_ssthresh")).toBe(60);
+      // Three quarters of what it was would become ssthresh, were there one
+      expect(t.info("snd_ssthresh")).toBe(0x7fff_ffff);
     },
     RENO,
   );
@@ -256,12 +256,15 @@ describe("fast retransmit and recovery", () => {
     (t) => {
       lossOfFirst(t);
       t.play(`+0.1 ${ack(3)}`);
-      const again = t.takeAll();
-      expect(again.length).toBeGreaterThan(0);
+      t.takeAll();
       expect(t.info("ca_state")).toBe(3);
       t.play(`+0.1 ${ack(12)}`);
       t.takeAll();
-      expect(t.info("ca_state")).toBeLessThan(3);
+      // Without SACK only more than that ends it, as duplicates may still come
+      expect(t.info("ca_state")).toBe(3);
+      t.play(`+0.1 ${ack(13)}`);
+      t.takeAll();
+      expect(t.info("ca_state")).toBe(0);
     },
     RENO,
   );
@@ -341,7 +344,11 @@ describe("after a timeout", () => {
       expect(t.info("snd_cwnd")).toBe(5);
       t.play(`+0.1 ${ack(10)}`);
       t.takeAll();
-      expect(t.info("ca_state")).toBeLessThan(4);
+      // Without SACK it goes on until more than what had been sent is acknowledged
+      expect([t.info("ca_state"), t.info("snd_cwnd")]).toEqual([4, 6]);
+      t.play(`+0.1 ${ack(12)}`);
+      t.takeAll();
+      expect(t.info("ca_state")).toBe(0);
     },
     { config: { ...RENO.config, "net.ipv4.tcp_frto": 0 } },
   );
@@ -370,11 +377,23 @@ describe("putting off small bursts", () => {
     "limited transmit right behind a sending waits for more (RFC 3042 §2)",
     (t) => {
       ten(t);
-      t.play(`+0.1 ${ack(0)}`);
+      t.play(`+0.11 ${ack(0)}`);
       expectSegments(t, 10, 11);
-      // Within a millisecond of the last sending
+      // Within a millisecond of the last sending, and an ACK is due any moment
       t.play(`+0.0002 ${ack(0)}`);
       t.quiet(0.05);
+    },
+    RENO,
+  );
+
+  scripted(
+    "not when the next ACK is more than a millisecond off (RFC 3042 §2)",
+    (t) => {
+      ten(t);
+      t.play(`+0.06 ${ack(0)}`);
+      expectSegments(t, 10, 11);
+      t.play(`+0.0002 ${ack(0)}`);
+      expectSegments(t, 11, 12);
     },
     RENO,
   );
@@ -383,7 +402,7 @@ describe("putting off small bursts", () => {
     "not when the last sending was more than a millisecond ago (RFC 3042 §2)",
     (t) => {
       ten(t);
-      t.play(`+0.1 ${ack(0)}`);
+      t.play(`+0.11 ${ack(0)}`);
       expectSegments(t, 10, 11);
       t.play(`+0.003 ${ack(0)}`);
       expectSegments(t, 11, 12);
