@@ -258,7 +258,7 @@ function sendForRecovery(c: Connection): void {
 /** The end of a batch in which something was acknowledged: the application may have room again. */
 export function afterAcks(c: Connection): void {
   if (!c.noSpace) return;
-  if (!roomToWrite(c)) tuneSendBuffer(c);
+  tuneSendBuffer(c);
   if (!roomToWrite(c)) return;
   c.noSpace = false;
   chronoStop(c, CHRONO_SNDBUF);

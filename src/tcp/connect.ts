@@ -61,7 +61,7 @@ function chooseSequence(c: Connection): void {
   c.writeSeq = (c.iss + 1) | 0;
   c.sndSml = c.iss;
   c.sndUp = c.iss;
-  c.pushedSeq = c.iss;
+  c.pushedSeq = c.writeSeq;
 }
 
 /** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */
