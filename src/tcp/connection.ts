@@ -346,8 +346,8 @@ export class Connection extends TimerNode {
   probeEnd = 0;
   probeAt = 0;
   mtuProbing = false;
-  /** The path takes less than what is in flight: that goes again when the batch ends. */
-  tooLarge = false;
+  /** The path MTU before a router said that it is less: what is too large goes again when the batch ends; 0: none did. */
+  pathBefore = 0;
 
   // Urgent data (RFC 6093)
   sndUp = 0;

@@ -2,6 +2,7 @@ import { SYN } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
+import { beginSearch } from "./mtu-probe.js";
 import { updateMss } from "./path.js";
 import { initReceiveBuffer } from "./receive-buffer.js";
 import { noHandshakeSample, sample, updateMinRtt } from "./rtt.js";
@@ -41,6 +42,7 @@ export function initTransfer(c: Connection): void {
   c.undoable = false;
   c.retransStamp = 0;
   c.cwndStamp = time.ms;
+  beginSearch(c);
   c.congestion.init(c);
   initReceiveBuffer(c);
   expandSendBuffer(c);

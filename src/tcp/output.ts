@@ -16,7 +16,7 @@ import {
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
-import { probeMtu } from "./mtu-probe.js";
+import { probeDue, probeSent } from "./mtu-probe.js";
 import { armPace, paced, paceSent } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
@@ -97,9 +97,9 @@ export function push(c: Connection, how: number): boolean {
   const most = burstSegments(c, mss);
   let sent = 0;
   if (how !== PUSH_ONE) {
-    const probed = probeMtu(c);
-    if (probed < 0) return false;
-    sent += probed;
+    const size = probeDue(c, unsentBytes(c));
+    if (size < 0) return false;
+    if (size > 0 && sendProbe(c, size)) sent++;
   }
   let held = HELD_NOT;
   while (hasUnsent(c)) {
@@ -133,6 +133,19 @@ function holdsBack(c: Connection, mss: number, most: number, how: number): numbe
   const unsent = unsentBytes(c);
   if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
   return how === PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+}
+
+/** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
+function sendProbe(c: Connection, size: number): boolean {
+  const seq = c.sndNxt;
+  const { mss } = c;
+  // Not as a run of segments
+  c.mss = size;
+  const sent = sendRun(c, size, unsentBytes(c) === size ? ACK | PSH : ACK, size);
+  c.mss = mss;
+  if (sent < 0) return false;
+  probeSent(c, seq);
+  return true;
 }
 
 function finish(c: Connection, how: number, sent: number, cwndLimited: boolean): boolean {

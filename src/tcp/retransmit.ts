@@ -36,6 +36,8 @@ export function resend(c: Connection, at: number, most: number): number {
   const { counters, sent, time } = c.tcp;
   const d = sent.data;
   if (((d[at + FLAGS] as number) & SENT_SYN) !== 0) return resendSyn(c, at);
+  // RFC 4821 §7.6: what becomes of a probe says nothing now
+  c.probeSize = 0;
   // A part of the only segment was acknowledged
   if (seqLt(d[at + SEQ] as number, c.sndUna)) d[at + SEQ] = c.sndUna;
   const mss = currentMss(c);

@@ -69,10 +69,8 @@ export function timeMoves(v: View, life: Life, now: number, finTimeout: number, 
     else if (now - life.waitingSince >= TWO_MSL - TICK) moves.add(D.TIME_WAIT_OVER);
   } else if (v.state === FIN_WAIT_2 && (v.orphan || v.kind !== CONNECTION)) {
     const wait = life.linger2 > 0 ? life.linger2 * 1_000_000 : finTimeout;
-    const waited = now - life.changedAt;
-    const kept = v.kind === CONNECTION && v.keepalive;
-    if (waited >= wait + 2 * TICK && !kept) moves.must(D.FIN_WAIT_2_ORPHAN);
-    else if (waited >= wait - TICK || kept) moves.add(D.FIN_WAIT_2_ORPHAN);
+    // Linux: or three and a half RTOs, if that is more
+    if (now - life.changedAt >= wait - TICK || (v.kind === CONNECTION && v.keepalive)) moves.add(D.FIN_WAIT_2_ORPHAN);
   } else if (mayTimeOut(v) && age >= LEAST_PATIENCE) moves.add(D.TIMEOUT[v.state] as number);
 }
 

@@ -64,8 +64,8 @@ export class View {
   rcvFin = false;
   rcvFinSeq = 0;
   oooCount = 0;
-  /** Where what came out of order ends, if that is told by SACK. */
-  sackEnd = 0;
+  /** Where what came out of order ends; whether that is told by SACK. */
+  oooEnd = 0;
   sacks = false;
   orphan = false;
   /** It waits to be accepted. */
@@ -119,7 +119,7 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
   view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
-  if (c.ooo !== null && view.sacks) view.sackEnd = c.ooo[2 * c.oooCount - 1] as number;
+  if (c.ooo !== null && c.oooCount > 0) view.oooEnd = c.ooo[2 * c.oooCount - 1] as number;
   view.orphan = c.orphan;
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
@@ -157,7 +157,7 @@ export function look(stack: Stack, ours: number, localPort: number, peer: number
     view.iss = record.iss;
     view.irs = record.irs;
     view.rcvNxt = (record.irs + 1) | 0;
-    view.rcvAdv = (view.rcvNxt + record.window) | 0;
+    view.rcvAdv = (view.rcvNxt + Math.min(record.window, 65535)) | 0;
     view.pursued = record.wheelSlot >= 0;
     return;
   }

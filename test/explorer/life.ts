@@ -78,8 +78,9 @@ export class Life {
     return this.peerScale >= 0 && this.ourScale >= 0 ? this.ourScale : 0;
   }
 
+  /** Timestamps are in use, or may be: a full link has kept our SYN or SYN-ACK from being seen. */
   get timestamps(): boolean {
-    return this.ourTimestamps && this.peerTimestamps;
+    return (this.ourTimestamps || this.doubted) && this.peerTimestamps;
   }
 
   /** The peer's initial number, once a SYN of its has been taken. */

@@ -56,11 +56,11 @@ export function acceptable(v: View, s: Segment, life: Life): number {
     if (offset === 0) return trust;
     if (offset > 0) return offset < window ? trust : offset === window ? EITHER : NO;
   } else {
-    if (offset + n > 0 && window > 0) return offset >= window ? NO : offset + n <= window ? trust : EITHER;
+    if (offset + n > 0 && window > 0) return offset > window ? NO : offset + n <= window ? trust : EITHER;
     if (offset + n > 0) return offset <= 0 ? EITHER : NO;
   }
   // Old. Linux takes what is not older than its last ACK for the ACK in it.
-  return life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0 ? EITHER : NO;
+  return life.mixed || (life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0) ? EITHER : NO;
 }
 
 /** Fifth: whether SEG.ACK may move SND.UNA, or be processed at all. */
@@ -190,7 +190,7 @@ function synchronized(v: View, s: Segment, life: Life, around: Surroundings, mov
     if (taken === NO) return;
     // RFC 5961 §3.2: only the exact number, or (Linux) the end of what was SACKed
     if (s.seq === v.rcvNxt) moves.must(D.RST[v.state] as number);
-    else if (v.sacks && s.seq === v.sackEnd) moves.add(D.RST[v.state] as number);
+    else if (v.sacks && s.seq === v.oooEnd) moves.add(D.RST[v.state] as number);
     else return;
   } else if (taken === NO || (s.flags & SYN) !== 0) {
     // RFC 5961 §4.2: a SYN is challenged, whatever its number
@@ -267,6 +267,8 @@ function finReached(v: View, s: Segment, tight: boolean): number {
   const whole = fits && !(tight && s.length > 0);
   if ((s.flags & FIN) !== 0) {
     if (((end - v.rcvNxt) | 0) < 0) return NO;
+    // In pieces: the first joins what came before it, past the FIN of the last
+    if (s.length > 1 && v.oooCount > 0 && ((v.oooEnd - end) | 0) > 0) return EITHER;
     if (v.rcvFin && v.rcvFinSeq !== end) return EITHER;
     return whole ? YES : EITHER;
   }
