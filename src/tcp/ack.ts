@@ -53,8 +53,7 @@ export const ACK_TOO_OLD = -2;
  * @param challenges whether to answer one that is too old with a challenge ACK
  */
 export function processAck(c: Connection, seg: Segment, challenges: boolean): number {
-  const { tcp } = c;
-  const { ack, rate } = tcp;
+  const { ack, rate } = c.tcp;
   const priorUna = c.sndUna;
   ack.begin(priorUna, c.packetsOut);
   rate.reset();
@@ -70,10 +69,7 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   const delivered = c.delivered;
   const lost = c.lost;
   read(c, seg, priorUna);
-  c.softError = 0;
-  c.probes = 0;
-  c.keepProbes = 0;
-  c.lastAck = tcp.time.ms;
+  peerLives(c);
   if (ack.priorPackets === 0) {
     nothingInFlight(c, seg);
     if (hasUnsent(c)) touch(c);
@@ -95,6 +91,13 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   sendForRecovery(c);
   if ((ack.flags & ACK_ADVANCED) !== 0 || hasUnsent(c)) touch(c);
   return ACK_TAKEN;
+}
+
+function peerLives(c: Connection): void {
+  c.softError = 0;
+  c.probes = 0;
+  c.keepProbes = 0;
+  c.lastAck = c.tcp.time.ms;
 }
 
 /** What the segment says besides its number: window, SACKs, ECN. */
