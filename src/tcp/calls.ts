@@ -202,9 +202,8 @@ export function pushWaiting(c: Connection): void {
   if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
 }
 
-/** TCP_CORK was taken out, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+/** TCP_CORK was taken out, or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
-  updateMss(c);
   output(c);
 }
