@@ -16,7 +16,6 @@ import {
 import { opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
 import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
-import { updateMss } from "./path.js";
 import { readMoved } from "./receive-buffer.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
