@@ -1,4 +1,4 @@
-import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE, URG } from "../wire/tcp.js";
+import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE as TIMESTAMPS, URG } from "../wire/tcp.js";
 import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
@@ -15,7 +15,13 @@ const GROWS_FROM = 128;
 /** Linux's TCP_INIT_CWND. */
 const SPACE_SEGMENTS = 10;
 const NOT_FULL = FIN | URG | SYN | PSH;
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const PUSH = PSH;
+const TS_SPACE = TIMESTAMPS;
+const PUSHED = ACK_PUSHED;
+const PUSHED_BOTH = ACK_PUSHED | ACK_PUSHED2;
+const FULL_FROM = MSS_DEFAULT;
+const PERHAPS_FROM = MSS_LEAST;
 /** us of a round trip at most: it is kept eightfold, and in 32 bits. */
 const RTT_MOST = 1 << 27;
 const FASTEST = ATO_MIN >> 1;
@@ -93,12 +99,12 @@ export function measureSize(c: Connection, length: number, size: number, options
       const most = advertised(c);
       c.rcvMss = size < most ? size : most;
     }
-    if ((flags & PUSH) !== 0) c.ackPushed |= ACK_PUSHED;
+    if ((flags & PUSH) !== 0) c.ackPushed |= PUSHED;
     return;
   }
   // SACK blocks take of a full segment's payload; without PSH it should be full
   const whole = size + options;
-  if (whole >= MSS_DEFAULT || (whole >= MSS_LEAST && (flags & NOT_FULL) === 0)) {
+  if (whole >= FULL_FROM || (whole >= PERHAPS_FROM && (flags & NOT_FULL) === 0)) {
     const n = c.tsOk ? whole - TS_SPACE : whole;
     c.lastSegSize = n;
     if (n === last) {
@@ -106,7 +112,7 @@ export function measureSize(c: Connection, length: number, size: number, options
       return;
     }
   }
-  c.ackPushed |= c.ackPushed !== 0 ? ACK_PUSHED | ACK_PUSHED2 : ACK_PUSHED;
+  c.ackPushed = c.ackPushed === 0 ? PUSHED : PUSHED_BOTH;
 }
 
 /** A larger segment than any before: what share of a buffer is payload is known better. */

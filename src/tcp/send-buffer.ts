@@ -33,6 +33,8 @@ export function tuneSendBuffer(c: Connection): void {
 
 /** Linux's sk_stream_is_writeable: a third of the buffer is free, and not too much is unsent. */
 export function roomToWrite(c: Connection): boolean {
+  // So it is with most of what a receiver's batch touches
+  if (c.sndQueued === 0 && c.tcp.settings.notsentLowat > 0) return true;
   const lowat = c.notsentLowat !== 0 ? c.notsentLowat : c.tcp.settings.notsentLowat;
   return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) < lowat;
 }
