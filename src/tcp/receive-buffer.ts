@@ -25,6 +25,7 @@ const PERHAPS_FROM = MSS_LEAST;
 /** us of a round trip at most: it is kept eightfold, and in 32 bits. */
 const RTT_MOST = 1 << 27;
 const FASTEST = ATO_MIN >> 1;
+const STEADY = ATO_MIN;
 
 /** What a segment costs in memory: the buffer that a Linux device would have put it into. @param n payload and options */
 export function chargeOf(n: number): number {
@@ -78,6 +79,13 @@ export function dataArrived(c: Connection, length: number, size: number, options
   measureSize(c, length, size, options, flags);
   if (c.rcvRttStamp === 0 || ((c.rcvNxt - c.rcvRttSeq) | 0) >= 0) measureRtt(c);
   const gap = (ms - c.lastReceive) | 0;
+  // What the rhythm of a steady stream comes to, and stays at
+  if (gap !== 0 || c.ato !== STEADY) followRhythm(c, gap);
+  c.lastReceive = ms;
+  if (length >= GROWS_FROM && c.rcvSsthresh < c.windowClamp) growWindow(c, length, chargeOf(length + options));
+}
+
+function followRhythm(c: Connection, gap: number): void {
   if (c.ato === 0) {
     moreQuickAcks(c, QUICK_ACKS);
     c.ato = ATO_MIN;
@@ -85,8 +93,6 @@ export function dataArrived(c: Connection, length: number, size: number, options
   else if (gap < c.ato) c.ato = Math.min((c.ato >> 1) + gap, c.rto);
   // The peer seems to restart from a small window
   else if (gap > c.rto) moreQuickAcks(c, QUICK_ACKS);
-  c.lastReceive = ms;
-  if (length >= GROWS_FROM && c.rcvSsthresh < c.windowClamp) growWindow(c, length, chargeOf(length + options));
 }
 
 /** The size of the peer's full segments: the largest seen, or what comes twice in succession. */
@@ -206,6 +212,7 @@ function relieve(c: Connection): void {
 
 /** Bytes that wait behind holes. */
 function aheadBytes(c: Connection): number {
+  if (c.oooCount === 0) return 0;
   const ranges = c.ooo;
   let bytes = 0;
   for (let i = 0; i < c.oooCount && ranges !== null; i++)

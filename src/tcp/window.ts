@@ -98,7 +98,8 @@ export function setWindowClamp(c: Connection, value: number): void {
  */
 export function selectWindow(c: Connection): number {
   let allowed = fullSpace(c);
-  let free = freeSpace(c);
+  // Everything has been read, as it mostly has
+  let free = c.rcvCharge === 0 ? allowed : freeSpace(c);
   if (c.rcvLimit > MODEST_WINDOW && memoryScarce(c.tcp.pool)) {
     allowed = Math.min(allowed, MODEST_WINDOW);
     free = Math.min(free, MODEST_WINDOW - c.rcvQueued);
