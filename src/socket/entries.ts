@@ -3,7 +3,6 @@ import {
   LISTEN,
   STATE_NAMES,
   SYN_RECEIVED,
-  TIME_WAIT,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
   TIMER_LOSS_PROBE,
@@ -170,7 +169,7 @@ export function loneTcpEntries(tcp: TcpContext, details: boolean): SocketEntry[]
     record(r, SYN_RECEIVED, "on", r.retries);
   });
   tcp.timeWaits.forEach((r) => {
-    record(r, TIME_WAIT, "timewait", 0);
+    record(r, r.state, "timewait", 0);
   });
   return entries;
 }

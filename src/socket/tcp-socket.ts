@@ -5,7 +5,6 @@ import {
   acceptConnection,
   closeConnection,
   endOfStream,
-  openConnection,
   peekConnection,
   readConnection,
   shutdownRead,
@@ -14,6 +13,7 @@ import {
   writeConnection,
   writeUrgent,
 } from "../tcp/calls.js";
+import { openConnection } from "../tcp/connect.js";
 import type { Connection, ConnectionOwner } from "../tcp/connection.js";
 import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
 import { awaitsWrite, opensFast } from "../tcp/fast-open.js";

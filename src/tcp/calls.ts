@@ -1,131 +1,40 @@
-import { EAGAIN, ECONNRESET, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
-import type { Route } from "../ip/route.js";
-import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { EAGAIN, ECONNRESET, ENOTCONN } from "../base/errors.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
-import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
+
+import { type Connection, dropReceiveBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
   ESTABLISHED,
   FIN_WAIT_1,
-  KIND_CONNECTION,
-  KIND_TIME_WAIT,
   LAST_ACK,
-  RTO_MIN,
   SYN_RECEIVED,
   SYN_SENT,
-  TIMER_PERSIST,
   URGENT_NONE,
 } from "./constants.js";
-import { awaitsWrite, opensFast } from "./fast-open.js";
-import { deferConnect, queueSynData } from "./fast-open-client.js";
-import { sendSyn } from "./handshake-out.js";
+import { opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
-import { beginSearch } from "./mtu-probe.js";
-import { output } from "./output.js";
-import { advertisedMss, updateMss } from "./path.js";
-import { roomToQueue } from "./pressure.js";
+import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { readMoved } from "./receive-buffer.js";
-import { endTimeWait } from "./time-wait.js";
-import { setTimer } from "./timer-set.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
-import { clampOf, selectInitialWindow } from "./window.js";
-
-/** Linux's TCP_MIN_MSS. */
-const RCV_MSS_LEAST = 88;
+import { inPieces, queueData, writePieces } from "./write.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
  */
 
 /**
- * OPEN, active. The four addresses, `binding`, `owner` and options stand in the connection already; the port is chosen.
- * @returns 0, or a negative errno (-ENETUNREACH); the connection is then still closed
- */
-export function openConnection(c: Connection): number {
-  const { tcp } = c;
-  const route = tcp.ip.routeTo(c.remoteAddr, c.localAddr);
-  if (route === null) return tcp.ip.routeError < 0 ? tcp.ip.routeError : -ENETUNREACH;
-  c.route = route;
-  c.error = 0;
-  chooseSequence(c);
-  offerOptions(c, route);
-  c.congestion.init(c);
-  c.index = tcp.connections.add(c);
-  tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
-  tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  setState(c, SYN_SENT);
-  if (!deferConnect(c)) startOpen(c);
-  return 0;
-}
-
-/** The SYN goes: at connect, or with the first data when that was to wait for it. */
-function startOpen(c: Connection): void {
-  const { tcp } = c;
-  tcp.counters.TcpActiveOpens++;
-  // A link that takes nothing now gets the SYN when the timer comes round.
-  sendSyn(c);
-}
-
-/** The initial sequence number; in the place of a TIME-WAIT one above it, and its TS.Recent is ours (RFC 6191 §3). */
-function chooseSequence(c: Connection): void {
-  const { tcp } = c;
-  const value = tcp.tuples.find(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  const before = value >= 0 && (value & 3) === KIND_TIME_WAIT ? tcp.timeWaits.get(value >>> 2) : null;
-  if (before === null) c.iss = tcp.isn.next(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  else {
-    c.iss = before.nextIss;
-    c.tsRecent = before.tsRecent;
-    c.tsRecentAt = before.tsRecentAt;
-    tcp.counters.TcpExtTWRecycled++;
-    endTimeWait(before);
-  }
-  c.sndUna = c.iss;
-  c.sndNxt = c.iss;
-  c.writeSeq = (c.iss + 1) | 0;
-  c.sndSml = c.iss;
-  c.sndUp = c.iss;
-  c.pushedSeq = c.iss;
-}
-
-/** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */
-function offerOptions(c: Connection, route: Route): void {
-  const { tcp } = c;
-  const { settings } = tcp;
-  const most = advertisedMss(route);
-  c.advMss = c.userMss > 0 ? Math.min(c.userMss, most) : most;
-  c.peerMss = c.userMss > 0 ? c.userMss : MSS_DEFAULT;
-  beginSearch(c);
-  updateMss(c);
-  c.tsOffered = settings.timestamps !== 0;
-  // Until the peer has spoken: as if it agreed to all, and had sent nothing
-  if (c.tsOffered) {
-    c.mss -= TS_SPACE;
-    c.probeLow += TS_SPACE;
-  }
-  c.rcvMss = RCV_MSS_LEAST;
-  c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
-  c.sackOk = settings.sack !== 0;
-  const scaling = settings.windowScaling !== 0;
-  const stamps = c.tsRecent !== 0 && c.tsOffered ? TS_SPACE : 0;
-  const initial = selectInitialWindow(tcp, c.rcvLimit, c.advMss - stamps, scaling, clampOf(c));
-  c.scaleOffer = scaling ? initial.scale : -1;
-  c.windowClamp = initial.clamp;
-  c.rcvSsthresh = initial.window;
-  c.rcvNxt = 0;
-  c.rcvAcked = 0;
-  c.rcvAdv = initial.window;
-}
-
-/**
  * SEND. @returns bytes taken; -EAGAIN (buffer full: EVENT_WRITABLE follows), -EPIPE (sending is shut, or the
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = queueData(c, source, start, length);
-  if (n > 0) output(c);
+  const n = inPieces(c, length) ? writePieces(c, source, start, length) : queueData(c, source, start, length);
+  if (n > 0) {
+    c.pushedSeq = c.writeSeq;
+    output(c);
+  }
   return n;
 }
 
@@ -133,48 +42,11 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
 export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
   const n = queueData(c, source, start, length);
   if (n > 0) {
+    c.pushedSeq = c.writeSeq;
     setUrgent(c);
     output(c);
   }
   return n;
-}
-
-function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
-  if (c.finQueued) return -EPIPE;
-  const room = c.sndLimit - c.sndQueued;
-  let n = length < room ? length : room;
-  if (n <= 0) {
-    if (length === 0) return 0;
-    c.noSpace = true;
-    return -EAGAIN;
-  }
-  const snd = sendBuffer(c);
-  n = snd.ensure(c.sndQueued, roomToQueue(c, n));
-  if (n === 0) {
-    // Memory is scarce. What comes back will wake us, if any of it is ours; a look again in a while if not.
-    c.noSpace = true;
-    if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
-    return -EAGAIN;
-  }
-  snd.write(c.sndQueued, source, start, n);
-  c.sndQueued += n;
-  c.writeSeq = (c.writeSeq + n) | 0;
-  chronoStart(c, CHRONO_BUSY);
-  if (n < length) c.noSpace = true;
-  return n;
-}
-
-/** A write in none of the states that take data. */
-function earlyWrite(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state === SYN_SENT && awaitsWrite(c)) {
-    const n = queueSynData(c, source, start, length);
-    if (n >= 0) startOpen(c);
-    return n;
-  }
-  // Linux waits for ESTABLISHED; RFC 9293 §3.10.2 would queue
-  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;
-  return neverOpened(c) ? -ENOTCONN : -EPIPE;
 }
 
 /** No attempt was ever made with it. */
@@ -324,7 +196,12 @@ export function abortConnection(c: Connection): void {
   abort(c, 0);
 }
 
-/** TCP_NODELAY, TCP_CORK or a buffer size changed: what waited for it may go. */
+/** TCP_NODELAY was set: what waits goes, whatever else would hold it (Linux's TCP_NAGLE_PUSH). */
+export function pushWaiting(c: Connection): void {
+  if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
+}
+
+/** TCP_CORK was taken out, or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
   output(c);

@@ -58,6 +58,8 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   // Before the segment size, which is bounded by it
   c.sndWnd = seg.window << c.sndWscale;
   c.maxWnd = c.sndWnd;
+  // RFC 7323 §2.2: what completes the handshake is no SYN, its window is scaled
+  c.maxWnd = seg.window << c.sndWscale;
   updateMss(c);
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;

@@ -1,5 +1,5 @@
 import { ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe } from "../wire/seqnum.js";
+import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
@@ -71,6 +71,11 @@ function checkTimestamp(c: Connection, seg: Segment): boolean {
   if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejectsSegment(c, seg)) return true;
   const { counters } = c.tcp;
   if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  // As Linux: a bare ACK that was overtaken by data of the peer's is common, and asks for no answer
+  if ((seg.flags & ACK) !== 0 && !isData(seg) && seqGt(c.rcvNxt, seg.seq)) {
+    counters.TcpExtPAWSOldAck++;
+    return false;
+  }
   counters.TcpExtPAWSEstab++;
   if (isData(seg) || mayAnswerInvalid(c)) {
     staleText(c, seg);
@@ -102,15 +107,13 @@ function checkSequence(c: Connection, seg: Segment): boolean {
 }
 
 /**
- * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge. What runs over the edge is
- * taken while nothing is queued, so that there is memory.
+ * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge.
  */
 function acceptable(c: Connection, seg: Segment): boolean {
-  const text = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0)) | 0;
-  if (((text + ((seg.flags & FIN) !== 0 ? 1 : 0) - c.rcvAcked) | 0) < 0) return false;
-  // A FIN may stand right behind the edge: some peers do not count it
-  if (((text - c.rcvAdv) | 0) <= 0) return true;
-  return ((seg.seq - c.rcvAdv) | 0) <= 0 && c.rcvQueued === 0;
+  const end = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0) + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
+  if (((end - c.rcvAcked) | 0) < 0) return false;
+  // A FIN that was taken may stand behind the edge. Text beyond it is refused later: its ACK counts (§3.10.7.4)
+  return ((seg.seq - seqMax(c.rcvAdv, c.rcvNxt)) | 0) <= 0;
 }
 
 /** §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset. */

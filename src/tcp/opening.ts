@@ -102,7 +102,7 @@ function takeSyn(c: Connection, seg: Segment): void {
 function completeOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   // RFC 3168 §6.1.1
-  if (settings.ecn !== 1 || (seg.flags & (ECE | CWR)) !== ECE) c.ecn = 0;
+  c.ecn = settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE ? ECN_OK : 0;
   spuriousSyn(c);
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;

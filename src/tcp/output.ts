@@ -1,10 +1,11 @@
 import { ACK, FIN, PSH } from "../wire/tcp.js";
 import { CHRONO_BUSY, CHRONO_RWND, chronoStart, chronoStop } from "./chrono.js";
-import { noteUse, restartAfterIdle } from "./congestion/window.js";
+import { noteUse } from "./congestion/window.js";
 import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
+  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
@@ -24,9 +25,11 @@ import {
   burstSegments,
   currentMss,
   cwndQuota,
-  DEFER_NO,
-  DEFER_WINDOW,
   defersBurst,
+  HELD_APP,
+  HELD_CWND,
+  HELD_NOT,
+  HELD_WINDOW,
   nagleHolds,
   rowLimit,
   urgentMode,
@@ -36,10 +39,14 @@ import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, 
 import { setSenderTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
 
-/** How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe). */
+/**
+ * How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe); one burst, with
+ * more to come behind it.
+ */
 export const PUSH = 0;
 export const PUSH_NOW = 1;
 export const PUSH_ONE = 2;
+export const PUSH_FIRST = 3;
 
 /** Whether data or a FIN may still be sent from this state. */
 function sendsData(c: Connection): boolean {
@@ -90,7 +97,6 @@ export function persistBase(c: Connection): number {
 /** @returns whether something waits and nothing is in flight, so that the persist timer has to run */
 export function push(c: Connection, how: number): boolean {
   if (!sendsData(c)) return false;
-  restartAfterIdle(c);
   const mss = currentMss(c);
   const most = burstSegments(c, mss);
   let sent = 0;
@@ -99,42 +105,38 @@ export function push(c: Connection, how: number): boolean {
     if (size < 0) return false;
     if (size > 0 && sendProbe(c, size)) sent++;
   }
-  let cwndLimited = false;
-  let windowLimited = false;
+  let held = HELD_NOT;
   while (hasUnsent(c)) {
-    if (c.pacing && paced(c)) {
-      armPace(c);
-      break;
-    }
-    let quota = cwndQuota(c);
-    if (quota === 0) {
-      if (how !== PUSH_ONE) break;
-      quota = 1;
-    }
-    if (!firstFits(c, mss)) {
-      windowLimited = true;
-      break;
-    }
-    const unsent = unsentBytes(c);
-    if (unsent <= mss) {
-      if (how === PUSH && unsent < mss && smallWaits(c)) break;
-    } else if (how !== PUSH_ONE) {
-      const defer = defersBurst(c, unsent, mss, most);
-      if (defer !== DEFER_NO) {
-        if (defer === DEFER_WINDOW) windowLimited = true;
-        else cwndLimited = true;
-        break;
-      }
-    }
-    const length = how === PUSH_ONE ? Math.min(unsent, mss) : runLength(c, unsent, mss, quota, most, how);
-    const segments = sendNew(c, length, mss);
+    const quota = quotaNow(c, how);
+    if (quota === 0) break;
+    held = holdsBack(c, mss, most, how);
+    if (held !== HELD_NOT) break;
+    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss, how);
     if (segments < 0) break;
     sent += segments;
-    if (how === PUSH_ONE) break;
+    if (how >= PUSH_ONE) break;
   }
-  if (windowLimited) chronoStart(c, CHRONO_RWND);
+  if (held === HELD_WINDOW) chronoStart(c, CHRONO_RWND);
   else chronoStop(c, CHRONO_RWND);
-  return finish(c, how, sent, cwndLimited || c.inFlight >= c.cwnd);
+  return finish(c, how, sent, held === HELD_CWND || c.inFlight >= c.cwnd);
+}
+
+/** Segments that pacing and cwnd let out now; 0: none. */
+function quotaNow(c: Connection, how: number): number {
+  if (c.pacing && paced(c)) {
+    armPace(c);
+    return 0;
+  }
+  const quota = cwndQuota(c);
+  return quota === 0 && how === PUSH_ONE ? 1 : quota;
+}
+
+/** Why what is next has to wait (HELD_*): for the window, for more data, or for more ACKs. */
+function holdsBack(c: Connection, mss: number, most: number, how: number): number {
+  if (!firstFits(c, mss)) return HELD_WINDOW;
+  const unsent = unsentBytes(c);
+  if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
+  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
 }
 
 /** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
@@ -169,12 +171,16 @@ function smallWaits(c: Connection): boolean {
   return !c.finQueued && !urgentMode(c) && nagleHolds(c);
 }
 
+function oneLength(c: Connection, mss: number): number {
+  return Math.min(unsentBytes(c), mss);
+}
+
 /** Bytes of the next row: whole segments, and the tail of the data unless it has to wait. */
-function runLength(c: Connection, unsent: number, mss: number, quota: number, most: number, how: number): number {
+function runLength(c: Connection, mss: number, quota: number, most: number, how: number): number {
+  const unsent = unsentBytes(c);
   if (unsent <= mss) return unsent;
-  let limit = Math.min(quota * mss, rowLimit(c, mss));
-  // What is paced goes in small bursts
-  if (c.pacing) limit = Math.min(limit, most * mss);
+  // Linux's TSO autosizing, which can be seen: each row ends with PSH
+  const limit = Math.min((quota < most ? quota : most) * mss, rowLimit(c, mss));
   const room = windowRoom(c);
   const needed = unsent < room ? unsent : room;
   if (limit <= needed) return limit;
@@ -183,13 +189,26 @@ function runLength(c: Connection, unsent: number, mss: number, quota: number, mo
 }
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
-function sendNew(c: Connection, length: number, mss: number): number {
-  const last = length === unsentBytes(c);
-  const fin = last && c.finQueued && length < windowRoom(c);
-  const flags = ACK | (fin ? FIN : 0) | (last && length > 0 ? PSH : 0);
-  const segments = sendRun(c, length, flags, mss);
-  if (segments < 0) block(c);
-  return segments;
+function sendNew(c: Connection, length: number, mss: number, how: number): number {
+  let rest = length;
+  let first = 0;
+  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
+  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+    first = sendRun(c, mss, ACK, mss);
+    if (first < 0) {
+      block(c);
+      return first;
+    }
+    rest -= mss;
+  }
+  const last = rest === unsentBytes(c);
+  const fin = last && c.finQueued && rest < windowRoom(c);
+  // RFC 9293 §3.9.1.2: where the data ends
+  const flags = ACK | (fin ? FIN : 0) | (last && rest > 0 && how !== PUSH_FIRST ? PSH : 0);
+  const segments = sendRun(c, rest, flags, mss);
+  if (segments >= 0) return first + segments;
+  block(c);
+  return first > 0 ? first : segments;
 }
 
 /** Sends [SND.NXT, +length) and the flags, and notes what is in flight. @returns segments, or a negative errno */

@@ -25,6 +25,7 @@ import {
   dataArrived,
   growBuffer,
   growWindow,
+  measureRttByEcho,
   measureSize,
 } from "./receive-buffer.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
@@ -35,6 +36,7 @@ import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
+  if (c.sawTs) measureRttByEcho(c, cutOff(seg) + seg.length);
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
@@ -53,7 +55,6 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
   if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
-    // As Linux: as if there had never been a connection
     resetUnknown(c.tcp, seg);
     destroy(c, ECONNRESET);
     return;
@@ -231,12 +232,12 @@ export function processFin(c: Connection): void {
 }
 
 function takeFin(c: Connection): void {
-  if (c.oooCount > 0) pruneOutOfOrder(c);
   c.rcvNxt = (c.rcvNxt + 1) | 0;
   // As Linux counts
   c.bytesReceived++;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
+  // What came from behind it cannot be
+  if (c.oooCount > 0) pruneOutOfOrder(c);
   sackReset(c);
   wake(c, EVENT_READABLE);
 }

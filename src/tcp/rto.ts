@@ -23,6 +23,7 @@ import { reduceWindow } from "./reduction.js";
 import { retransmit, retransmitLost } from "./retransmit.js";
 import { rearmRetransmit } from "./retransmit-timer.js";
 import { estimatedRto } from "./rtt.js";
+import { XMIT_US } from "./sent.js";
 import { setSenderTimer } from "./timer-set.js";
 
 /** When the link took nothing, ms. */
@@ -68,16 +69,26 @@ export function retransmitTimeout(c: Connection): void {
  * lives (RFC 9293 §3.8.6.1).
  */
 function shutWindowTimeout(c: Connection): void {
-  const { time, settings } = c.tcp;
-  const silent = (time.ms - c.lastAck) | 0;
-  if (silent > settings.rtoMax || (c.userTimeout > 0 && c.retransmits > 0 && userTimedOut(c))) {
+  if (probedInVain(c)) {
     fail(c);
     return;
   }
   enterLoss(c);
-  c.retransmits++;
   retransmit(c, c.rtxHead, 1);
   nextTimeout(c);
+}
+
+/** Linux's tcp_rtx_probe0_timed_out: an answer counts for twice the largest RTO, a user timeout whatever is answered. */
+function probedInVain(c: Connection): boolean {
+  const { time, settings, sent } = c.tcp;
+  const sinceSent = Math.floor(((time.us - (sent.data[c.rtxHead + XMIT_US] as number)) | 0) / 1000);
+  const since = c.retransStamp !== 0 ? (time.ms - c.retransStamp) | 0 : sinceSent;
+  let most = settings.rtoMax * 2;
+  if (c.userTimeout > 0) {
+    if (since > c.userTimeout) return true;
+    most = Math.min(most, c.userTimeout);
+  }
+  return ((time.ms - c.lastAck) | 0) > most && since > most;
 }
 
 /** Backs off, and sets the timer again. */
@@ -103,12 +114,12 @@ function untilNext(c: Connection): number {
 
 function countTimeout(c: Connection): void {
   const { time } = c.tcp;
-  c.retransmits++;
-  c.totalRto++;
-  if (c.rtoStamp === 0) {
+  if (c.retransmits === 0) {
     c.rtoStamp = time.ms === 0 ? 1 : time.ms;
     c.totalRtoRecoveries++;
   }
+  c.retransmits++;
+  c.totalRto++;
 }
 
 /** Which kind of recovery the timeout put an end to. */
@@ -130,7 +141,8 @@ function gaveUp(c: Connection): boolean {
   let over: boolean;
   if (opening(c)) {
     const linear = c.state === SYN_SENT ? settings.synLinearTimeouts : 0;
-    over = c.retransmits >= (c.synRetries > 0 ? c.synRetries : settings.synRetries) + linear;
+    const retries = c.synRetries > 0 ? c.synRetries : settings.synRetries;
+    over = c.retransmits >= retries + linear || (c.userTimeout === 0 && timedOut(c, retries));
   } else {
     if (timedOut(c, settings.retries1)) suspectBlackHole(c);
     const retries = c.orphan ? orphanRetries(c, c.rto < settings.rtoMax) : settings.retries2;

@@ -1,6 +1,6 @@
-import { TS_SPACE } from "../wire/tcp.js";
+import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { CA_RECOVERY, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
 import { routeOf } from "./path.js";
 import { XMIT_US } from "./sent.js";
@@ -13,6 +13,8 @@ import { XMIT_US } from "./sent.js";
 const WINDOW_DIVISOR = 3;
 /** Small bursts are not put off when the last one is so long ago, us. */
 const RECENT_US = 1000;
+/** Nor are they when the next ACK is further off than this, or than half a round trip. */
+const NEAR_US = 1000;
 /** A burst lasts about 2^-10 s at the pacing rate. */
 const PACING_SHIFT = 10;
 const RTT_SHIFT = 9;
@@ -37,6 +39,14 @@ export function cwndQuota(c: Connection): number {
 /** Bytes between SND.NXT and the right edge of the window. */
 export function windowRoom(c: Connection): number {
   return (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+}
+
+/** What one buffer of Linux's write queue takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
+export function pieceSize(c: Connection): number {
+  const { mss } = c;
+  const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
+  const most = half > 0 && half < GSO_MAX_PAYLOAD ? half : GSO_MAX_PAYLOAD;
+  return most > mss ? most - (most % mss) : mss;
 }
 
 /** RFC 6093: the peer has not acknowledged all that is urgent. */
@@ -64,37 +74,38 @@ export function burstSegments(c: Connection, mss: number): number {
   return segs > 2 ? segs : 2;
 }
 
-/** Why a burst was put off. */
-export const DEFER_NO = 0;
-export const DEFER_CWND = 1;
-export const DEFER_WINDOW = 2;
+/** Why what is next does not go: by the peer's window, by cwnd, or since there may soon be more to send with it. */
+export const HELD_NOT = 0;
+export const HELD_CWND = 1;
+export const HELD_WINDOW = 2;
+export const HELD_APP = 3;
 
 /**
  * Whether to wait for more ACKs and send more at once (Linux's tcp_tso_should_defer): never in recovery, never when the
- * next ACK is far off.
+ * last sending was long ago or the next ACK is far off.
  * @param unsent bytes, more than one segment @param most segments in a burst
  */
 export function defersBurst(c: Connection, unsent: number, mss: number, most: number): number {
-  if (c.caState >= CA_RECOVERY || c.finQueued) return DEFER_NO;
+  if (c.caState >= CA_RECOVERY || c.rtxHead === 0) return HELD_NOT;
   const { us } = c.tcp.time;
-  if (c.timeTail === 0 || c.rtxHead === 0) return DEFER_NO;
-  const d = c.tcp.sent.data;
-  if (((us - (d[c.timeTail + XMIT_US] as number)) | 0) > RECENT_US) return DEFER_NO;
+  if (((us - c.lastSentUs) | 0) > RECENT_US) return HELD_NOT;
   const room = windowRoom(c);
-  const { inFlight } = c;
-  const cong = (c.cwnd - inFlight) * mss;
+  const cong = (c.cwnd - c.inFlight) * mss;
   const limit = room < cong ? room : cong;
-  if (limit >= most * mss) return DEFER_NO;
-  const chunk = Math.floor(Math.min(c.sndWnd, c.cwnd * mss) / WINDOW_DIVISOR);
-  if (limit >= chunk) return DEFER_NO;
-  // Half a round trip at most until the next ACK, or it is not worth waiting for
-  if (((us - (d[c.rtxHead + XMIT_US] as number)) | 0) < c.srtt >> 4) return DEFER_NO;
-  if (cong < room) return cong <= unsent ? DEFER_CWND : DEFER_NO;
-  return room <= unsent ? DEFER_WINDOW : DEFER_NO;
+  if (limit >= most * mss) return HELD_NOT;
+  if (limit >= Math.floor(Math.min(c.sndWnd, c.cwnd * mss) / WINDOW_DIVISOR)) return HELD_NOT;
+  const sinceHead = (us - (c.tcp.sent.data[c.rtxHead + XMIT_US] as number)) | 0;
+  const half = c.srtt >> 4;
+  if ((c.srtt >> 3) - sinceHead > (half < NEAR_US ? half : NEAR_US)) return HELD_NOT;
+  if (cong < room) {
+    if (cong <= unsent) return HELD_CWND;
+  } else if (room <= unsent) return HELD_WINDOW;
+  // What ends with FIN will not grow
+  return c.finQueued ? HELD_NOT : HELD_APP;
 }
 
-/** Bytes that may go in one row; one segment where a header bit or pointer must not be repeated in others. */
+/** Bytes that may go in one row; one segment where the urgent pointer must not be repeated in others. */
 export function rowLimit(c: Connection, mss: number): number {
-  if ((c.ecn & ECN_QUEUE_CWR) !== 0 || urgentMode(c)) return mss;
+  if (urgentMode(c)) return mss;
   return GSO_MAX_PAYLOAD - (GSO_MAX_PAYLOAD % mss);
 }

@@ -16,13 +16,13 @@ import {
   TIMER_RETRANSMIT,
   TIMER_SACK_DELAY,
 } from "./constants.js";
-import { armPersist, hasUnsent, output } from "./output.js";
+import { hasUnsent, output } from "./output.js";
 import { orphanRetries } from "./patience.js";
 import { retransmitLost } from "./retransmit.js";
 import { reorderTimeout, retransmitTimeout } from "./rto.js";
 import { isDue, setTimer, standUp, stopTimer } from "./timer-set.js";
 import { lossProbeTimeout } from "./tlp.js";
-import { probeWindow, wakePeer } from "./zero-window.js";
+import { probeWindow, RESOURCE_PROBE_MS, wakePeer } from "./zero-window.js";
 
 /** The connection's node fired: whatever is due happens, then it stands up for what is left. */
 export function connectionTimer(c: Connection): void {
@@ -110,7 +110,6 @@ function keepaliveTimeout(c: Connection, now: number): void {
   if (wakePeer(c) === 0) {
     c.keepProbes++;
     counters.TcpExtTCPKeepAlive++;
-  }
-  setTimer(c, TIMER_KEEPALIVE, (now + interval) | 0);
-  armPersist(c);
+    setTimer(c, TIMER_KEEPALIVE, (now + interval) | 0);
+  } else setTimer(c, TIMER_KEEPALIVE, (now + RESOURCE_PROBE_MS) | 0);
 }

@@ -1,3 +1,4 @@
+import { seqGe } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
 import { CA_LOSS, CA_OPEN, ECN_QUEUE_CWR, SYN_SENT } from "./constants.js";
 import { REO_WND_PERSIST } from "./rack.js";
@@ -23,8 +24,8 @@ export function beginUndo(c: Connection): void {
 /** RFC 3522: what was acknowledged is the first sending, by its timestamp's echo; or nothing was sent again yet. */
 function packetDelayed(c: Connection): boolean {
   if (c.retransStamp !== 0) return c.sawTs && c.rcvTsecr !== 0 && ((c.rcvTsecr - c.retransStamp) | 0) < 0;
-  // The stamp was cleared though something had been sent again
-  if (!c.sackOk && c.sndUna === c.highSeq) return false;
+  // The stamp was cleared though something had been sent again: see holdsReno
+  if (!c.sackOk && seqGe(c.sndUna, c.highSeq)) return false;
   return c.state !== SYN_SENT;
 }
 

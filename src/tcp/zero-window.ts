@@ -13,7 +13,7 @@ import { transmit } from "./transmit.js";
 /** Doublings of the interval at most. */
 const BACKOFF_MAX = 9;
 /** When the link took nothing, ms. */
-const RESOURCE_PROBE_MS = 500;
+export const RESOURCE_PROBE_MS = 500;
 
 /** Interval of the next probe, ms. */
 function interval(c: Connection): number {

@@ -185,7 +185,7 @@ describe("TCP_INFO follows the kernel", () => {
       tells(t, { ca_state: 2, unacked: 0, snd_ssthresh: 7, snd_cwnd: 4, bytes_acked: 3000, segs_in: 3 });
       tells(t, { delivered: 4, delivered_ce: 3 });
     },
-    { config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
+    { ...OPTIONS, config: { ...OPTIONS.config, "net.ipv4.tcp_ecn": 1 } },
   );
 
   scripted("of a listener: its queue, and its backlog", (t) => {

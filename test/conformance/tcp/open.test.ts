@@ -430,22 +430,24 @@ describe("active open", () => {
       > R 1:1(0)`);
   });
 
-  scripted("a socket whose attempt failed can try again", (t) => {
-    t.connect();
-    t.play(`
+  scripted(
+    "a socket whose attempt failed can try again",
+    (t) => {
+      t.connect();
+      t.play(`
       > S 0:0(0)
       < R. 0:0(0) ack 1`);
-    expect(t.error()).toBe("ECONNREFUSED");
-    // The first call only tells that the attempt is over
-    expect(() => t.socket.connect(81, "10.0.0.1")).toThrow(/ECONNABORTED/);
-    t.socket.connect(81, "10.0.0.1");
-    t.drain();
-    t.flow = t.flowOf(t.socket.localPort, 81);
-    t.play(`
+      expect(t.error()).toBe("ECONNREFUSED");
+      t.socket.connect(81, "10.0.0.1");
+      t.drain();
+      t.flow = t.flowOf(t.socket.localPort, 81);
+      t.play(`
       > S 0:0(0)
       < S. 0:0(0) ack 1 win 65535 <mss 1460>
       > . 1:1(0) ack 1`);
-  });
+    },
+    { linux: "the first call after it only tells that the attempt is over: ECONNABORTED" },
+  );
 });
 
 describe("simultaneous open", () => {

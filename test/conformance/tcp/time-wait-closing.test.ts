@@ -240,3 +240,35 @@ describe("connect in the place of a TIME-WAIT (RFC 6191 §3)", () => {
     { config: { ...ONE_PORT, "net.ipv4.tcp_tw_reuse": 2 } },
   );
 });
+
+describe("resets of ours (RFC 9293 §3.10.5, RFC 1122 §4.2.2.13)", () => {
+  scripted("their window is that of any other segment", (t) => {
+    t.passive();
+    t.play(`
+      < P. 1:11(10) ack 1
+      > . 1:1(0) ack 11 win 64230`);
+    t.close();
+    t.play("> R. 1:1(0) ack 11 win 64230");
+  });
+
+  scripted("data after shutdown of both ways: the answer is the data's reset", (t) => {
+    t.passive();
+    t.shutdown("both");
+    t.play(`
+      > F. 1:1(0) ack 1
+      < . 1:1(0) ack 2
+      < P. 1:11(10) ack 2
+      > R 2:2(0) win 0`);
+    expect(t.error()).toBe("ECONNRESET");
+  });
+
+  scripted("an orphan in FIN-WAIT-1 that gets data, too", (t) => {
+    t.passive();
+    t.close();
+    t.play(`
+      > F. 1:1(0) ack 1
+      < P. 1:11(10) ack 1
+      > R 1:1(0) win 0`);
+    expect(t.counter("TcpExtTCPAbortOnData")).toBe(1);
+  });
+});
