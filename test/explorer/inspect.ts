@@ -88,7 +88,8 @@ export class View {
 
   /** RCV.WND */
   get window(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    return left > 0 ? left : 0;
   }
 
   /** The peer's FIN has been reached. */

@@ -60,7 +60,7 @@ export function acceptable(v: View, s: Segment, life: Life): number {
     if (offset + n > 0) return offset <= 0 ? EITHER : NO;
   }
   // Old. Linux takes what is not older than its last ACK for the ACK in it.
-  return life.mixed || (life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0) ? EITHER : NO;
+  return life.mixed || life.doubted || (life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0) ? EITHER : NO;
 }
 
 /** Fifth: whether SEG.ACK may move SND.UNA, or be processed at all. */
