@@ -16,6 +16,7 @@ import { suspectBlackhole } from "./fast-open-client.js";
 import { fastOpenTimeout } from "./fast-open-server.js";
 import { suspectBlackHole } from "./mtu-probe.js";
 import { output } from "./output.js";
+import { routeOf } from "./path.js";
 import { orphanRetries, timedOut, userTimedOut } from "./patience.js";
 import { rackTimeout } from "./rack.js";
 import { enterLoss, enterRecovery } from "./recovery.js";
@@ -61,7 +62,10 @@ export function retransmitTimeout(c: Connection): void {
   }
   nextTimeout(c);
   // Since Linux's tcp_retries1: the route is asked for anew
-  if (timedOut(c, settings.retries1 + 1)) c.route = null;
+  if (timedOut(c, settings.retries1 + 1)) {
+    c.route = null;
+    routeOf(c);
+  }
 }
 
 /**

@@ -187,38 +187,6 @@ describe("RST in synchronized states (§3.10.7.4, RFC 5961 §3)", () => {
       < R 1:1(0)`);
     expect([t.socket.state, t.error()]).toEqual(["CLOSED", "ECONNRESET"]);
   });
-
-  scripted("CLOSING and LAST-ACK", (t) => {
-    t.listen();
-    t.handshake();
-    const first = t.accept();
-    t.play(`
-      < [40001] S 0:0(0) win 65535
-      > [40001] S. 0:0(0) ack 1
-      < [40001] . 1:1(0) ack 1`);
-    t.accept();
-    t.shutdown("write", first);
-    t.play(`
-      > F. 1:1(0) ack 1
-      < F. 1:1(0) ack 1
-      > . 2:2(0) ack 2
-      < [40001] F. 1:1(0) ack 1
-      > [40001] . 1:1(0) ack 2`);
-    t.shutdown();
-    t.play("> [40001] F. 1:1(0) ack 2");
-    t.state("CLOSING", first);
-    t.state("LAST-ACK");
-    t.play(`
-      < R 2:2(0)
-      < [40001] R 2:2(0)`);
-    expect([first.state, t.error(first), t.socket.state, t.error()]).toEqual([
-      "CLOSED",
-      "ECONNRESET",
-      "CLOSED",
-      "ECONNRESET",
-    ]);
-    t.quiet(100, 3);
-  });
 });
 
 describe("SYN in synchronized states (RFC 5961 §4)", () => {
