@@ -60,8 +60,7 @@ export function processText(c: Connection, seg: Segment): void {
     return;
   }
   ecnReceived(c, seg);
-  if (c.readShut) discardText(c, seg);
-  else if (seg.seq === c.rcvNxt) acceptNext(c, seg);
+  if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
 }
 
@@ -109,21 +108,6 @@ export function staleText(c: Connection, seg: Segment): void {
 /** The front of a segment was received before (RFC 2883 §4.2.1); the rest of it is the next in order. */
 export function oldBytes(c: Connection, seq: number, end: number): void {
   dsackSet(c, seq, end);
-}
-
-/** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
-function discardText(c: Connection, seg: Segment): void {
-  // What came out of order before reading was shut
-  if (c.oooCount > 0) pruneOutOfOrder(c);
-  if (seg.seq !== c.rcvNxt) {
-    sendAck(c);
-    return;
-  }
-  c.rcvNxt = (c.rcvNxt + seg.length) | 0;
-  c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
-  c.bytesReceived += seg.length;
-  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
-  touch(c);
 }
 
 /** Stores the next text in order. */
