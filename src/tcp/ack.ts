@@ -20,7 +20,7 @@ import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
 import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
-import { hasUnsent, PUSH_NOW, push } from "./output.js";
+import { hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
 import { pawsFresh } from "./paws.js";
@@ -54,6 +54,7 @@ export const ACK_TOO_OLD = -2;
  */
 export function processAck(c: Connection, seg: Segment, challenges: boolean): number {
   const { ack, rate } = c.tcp;
+  if (c.touched) useAllowance(c, seg);
   const priorUna = c.sndUna;
   ack.begin(priorUna, c.packetsOut);
   rate.reset();
@@ -98,6 +99,15 @@ function peerLives(c: Connection): void {
   c.probes = 0;
   c.keepProbes = 0;
   c.lastAck = c.tcp.time.ms;
+}
+
+/**
+ * What earlier ACKs of the batch allowed goes out before one that may take it back: Linux sends after each of them. While
+ * nothing is amiss cwnd only grows, and the batch's end sends it all in long runs.
+ */
+function useAllowance(c: Connection, seg: Segment): void {
+  if (c.caState === CA_OPEN && seg.sackBlocks === 0 && (seg.flags & ECE) === 0 && seg.ack !== c.sndUna) return;
+  if (hasUnsent(c)) output(c);
 }
 
 /** What the segment says besides its number: window, SACKs, ECN. */
@@ -263,7 +273,7 @@ function sendForRecovery(c: Connection): void {
 /** The end of a batch in which something was acknowledged: the application may have room again. */
 export function afterAcks(c: Connection): void {
   if (!c.noSpace) return;
-  if (!roomToWrite(c)) tuneSendBuffer(c);
+  tuneSendBuffer(c);
   if (!roomToWrite(c)) return;
   c.noSpace = false;
   chronoStop(c, CHRONO_SNDBUF);

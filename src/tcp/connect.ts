@@ -61,7 +61,7 @@ function chooseSequence(c: Connection): void {
   c.writeSeq = (c.iss + 1) | 0;
   c.sndSml = c.iss;
   c.sndUp = c.iss;
-  c.pushedSeq = c.iss;
+  c.pushedSeq = c.writeSeq;
 }
 
 /** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */
@@ -75,7 +75,10 @@ function offerOptions(c: Connection, route: Route): void {
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing
-  if (c.tsOffered) c.mss -= TS_SPACE;
+  if (c.tsOffered) {
+    c.mss -= TS_SPACE;
+    c.probeLow += TS_SPACE;
+  }
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;

@@ -155,8 +155,10 @@ export class Connection extends TimerNode {
   maxWnd = 0;
   /** End of the last segment that was smaller than the MSS (Minshall's variant of Nagle). */
   sndSml = 0;
-  /** Up to where the application asked for PSH, or half a window was sent without it. */
+  /** Up to where the application asked for PSH, or half a window was written without it. */
   pushedSeq = 0;
+  /** Where the last of the pieces begins that writes are cut to (the tail of Linux's write queue). */
+  pieceSeq = 0;
   snd: StreamBuffer | null = null;
 
   // What is in flight: records of SentRuns (offsets, 0 for none), in order of sequence and of time

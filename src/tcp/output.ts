@@ -39,10 +39,14 @@ import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, 
 import { setSenderTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
 
-/** How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe). */
+/**
+ * How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe); one burst, with
+ * more to come behind it.
+ */
 export const PUSH = 0;
 export const PUSH_NOW = 1;
 export const PUSH_ONE = 2;
+export const PUSH_FIRST = 3;
 
 /** Whether data or a FIN may still be sent from this state. */
 function sendsData(c: Connection): boolean {
@@ -107,10 +111,10 @@ export function push(c: Connection, how: number): boolean {
     if (quota === 0) break;
     held = holdsBack(c, mss, most, how);
     if (held !== HELD_NOT) break;
-    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss);
+    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss, how);
     if (segments < 0) break;
     sent += segments;
-    if (how === PUSH_ONE) break;
+    if (how >= PUSH_ONE) break;
   }
   if (held === HELD_WINDOW) chronoStart(c, CHRONO_RWND);
   else chronoStop(c, CHRONO_RWND);
@@ -132,7 +136,7 @@ function holdsBack(c: Connection, mss: number, most: number, how: number): numbe
   if (!firstFits(c, mss)) return HELD_WINDOW;
   const unsent = unsentBytes(c);
   if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
-  return how === PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
 }
 
 /** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
@@ -185,29 +189,24 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 }
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
-function sendNew(c: Connection, length: number, mss: number): number {
-  const { sent } = c.tcp;
-  const row = length > mss;
+function sendNew(c: Connection, length: number, mss: number, how: number): number {
+  let rest = length;
   let first = 0;
   // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
-  if (row && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
     first = sendRun(c, mss, ACK, mss);
     if (first < 0) {
       block(c);
       return first;
     }
-    length -= mss;
+    rest -= mss;
   }
-  const last = length === unsentBytes(c);
-  const fin = last && c.finQueued && length < windowRoom(c);
-  // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
-  const flags = ACK | (fin ? FIN : 0) | (row || (last && length > 0) ? PSH : 0);
-  const segments = sendRun(c, length, flags, mss);
-  if (segments >= 0) {
-    // A row's PSH is not the data's: sent again in another row it goes without
-    if (!last) sent.data[c.rtxTail + RECORD_FLAGS] = (sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
-    return first + segments;
-  }
+  const last = rest === unsentBytes(c);
+  const fin = last && c.finQueued && rest < windowRoom(c);
+  // RFC 9293 §3.9.1.2: where the data ends
+  const flags = ACK | (fin ? FIN : 0) | (last && rest > 0 && how !== PUSH_FIRST ? PSH : 0);
+  const segments = sendRun(c, rest, flags, mss);
+  if (segments >= 0) return first + segments;
   block(c);
   return first > 0 ? first : segments;
 }

@@ -3,7 +3,7 @@ import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, FIN, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
+import { ACK, CWR, ECE, FIN, PSH, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
@@ -41,7 +41,9 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
   }
   const { dv } = memory;
-  const more = (flags & SYN) !== 0 ? flags : flags | ecnFlags(c, seq, length);
+  // Linux ends a row of more than one segment with PSH, whatever the application said
+  const push = length > mss ? PSH : 0;
+  const more = (flags & SYN) !== 0 ? flags : flags | push | ecnFlags(c, seq, length);
   dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
   dv.setInt32(l4 + 4, seq);
   dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
