@@ -41,7 +41,7 @@ describe("selective acknowledgment, odd cases", () => {
     t.play(`
       +0.1 < . 1:1(0) ack 1 <nop,nop,sack 1001:4001>
       > . 1:1001(1000) ack 1
-      +0.1 < . 1:1(0) ack 1001
+      +0.12 < . 1:1(0) ack 1001
       +0.004 < . 1:1(0) ack 4001`);
     segments(t, 4001, 10_001);
     t.quiet(0.05);
