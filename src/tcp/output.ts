@@ -203,10 +203,15 @@ function sendNew(c: Connection, length: number, mss: number, how: number): numbe
   }
   const last = rest === unsentBytes(c);
   const fin = last && c.finQueued && rest < windowRoom(c);
-  // RFC 9293 §3.9.1.2: where the data ends, and where the row would have ended without CWR
-  const push = first > 0 || (last && rest > 0 && how !== PUSH_FIRST);
-  const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (push ? PSH : 0), mss);
-  if (segments >= 0) return first + segments;
+  // RFC 9293 §3.9.1.2: where the data ends
+  const ends = last && rest > 0 && how !== PUSH_FIRST;
+  const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (ends || first > 0 ? PSH : 0), mss);
+  if (segments >= 0) {
+    // Of the row, not of the data: sent again it goes without
+    if (!ends && first > 0)
+      c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] = (c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
   block(c);
   return first > 0 ? first : segments;
 }
