@@ -141,7 +141,7 @@ export function shutdownWrite(c: Connection): number {
   return 0;
 }
 
-/** The receiving half: reads end. What arrives all the same, from a peer that was not told, can be read (as on Linux). */
+/** The receiving half: reads end; what arrives all the same is acknowledged, and can be read, as on Linux. */
 export function shutdownRead(c: Connection): number {
   if (c.state === CLOSED) return -ENOTCONN;
   c.readShut = true;

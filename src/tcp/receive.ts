@@ -60,6 +60,7 @@ export function processText(c: Connection, seg: Segment): void {
     return;
   }
   ecnReceived(c, seg);
+  // Where only reading was shut it can still be read, as on Linux
   if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
 }

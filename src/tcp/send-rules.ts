@@ -2,6 +2,7 @@ import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { CA_RECOVERY, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
+import { routeOf } from "./path.js";
 import { XMIT_US } from "./sent.js";
 
 /*
@@ -20,6 +21,8 @@ const RTT_SHIFT = 9;
 
 /** Eff.snd.MSS for the next segment: less what its SACK blocks take (RFC 6691). */
 export function currentMss(c: Connection): number {
+  // RFC 1191 §6.3: the path may have changed since
+  routeOf(c);
   if (c.sackBlocks === 0 && !c.dsackDue) return c.mss;
   return c.mss - optionBytes(c) + (c.tsOk ? TS_SPACE : 0);
 }
