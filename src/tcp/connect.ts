@@ -6,6 +6,7 @@ import type { Connection } from "./connection.js";
 import { KIND_CONNECTION, KIND_TIME_WAIT, SYN_SENT } from "./constants.js";
 import { deferConnect } from "./fast-open-client.js";
 import { sendSyn } from "./handshake-out.js";
+import { beginSearch } from "./mtu-probe.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { endTimeWait } from "./time-wait.js";
 import { clampOf, selectInitialWindow } from "./window.js";
@@ -69,7 +70,8 @@ function offerOptions(c: Connection, route: Route): void {
   const { settings } = tcp;
   const most = advertisedMss(route);
   c.advMss = c.userMss > 0 ? Math.min(c.userMss, most) : most;
-  c.peerMss = MSS_DEFAULT;
+  c.peerMss = c.userMss > 0 ? c.userMss : MSS_DEFAULT;
+  beginSearch(c);
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing

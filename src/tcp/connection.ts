@@ -348,8 +348,8 @@ export class Connection extends TimerNode {
   probeEnd = 0;
   probeAt = 0;
   mtuProbing = false;
-  /** The path takes less than what is in flight: that goes again when the batch ends. */
-  tooLarge = false;
+  /** The path MTU before a router said that it is less: what is too large goes again when the batch ends; 0: none did. */
+  pathBefore = 0;
 
   // Urgent data (RFC 6093)
   sndUp = 0;
@@ -411,7 +411,9 @@ export class Connection extends TimerNode {
 
   /** RCV.WND: what the peer may still send. */
   get rcvWnd(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // A FIN may stand behind the edge
+    return left > 0 ? left : 0;
   }
 
   /** Nobody holds it any more; it only finishes. */

@@ -2,6 +2,7 @@ import { SYN } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
+import { beginSearch } from "./mtu-probe.js";
 import { updateMss } from "./path.js";
 import { initReceiveBuffer } from "./receive-buffer.js";
 import { noHandshakeSample, sample, updateMinRtt } from "./rtt.js";
@@ -40,6 +41,7 @@ export function initTransfer(c: Connection): void {
   c.undoable = false;
   c.retransStamp = 0;
   c.cwndStamp = time.ms;
+  beginSearch(c);
   c.congestion.init(c);
   initReceiveBuffer(c);
   expandSendBuffer(c);
@@ -54,7 +56,6 @@ export function established(c: Connection, seg: Segment): void {
   c.sndWl1 = seg.seq;
   c.sndWl2 = seg.ack;
   c.retransmits = 0;
-  c.backoff = 0;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
   c.lastAck = time.ms;

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
+  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
@@ -15,7 +16,7 @@ import {
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
-import { probeMtu } from "./mtu-probe.js";
+import { probeDue, probeSent } from "./mtu-probe.js";
 import { armPace, paced, paceSent } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
@@ -100,9 +101,9 @@ export function push(c: Connection, how: number): boolean {
   const most = burstSegments(c, mss);
   let sent = 0;
   if (how !== PUSH_ONE) {
-    const probed = probeMtu(c);
-    if (probed < 0) return false;
-    sent += probed;
+    const size = probeDue(c, unsentBytes(c));
+    if (size < 0) return false;
+    if (size > 0 && sendProbe(c, size)) sent++;
   }
   let held = HELD_NOT;
   while (hasUnsent(c)) {
@@ -136,6 +137,19 @@ function holdsBack(c: Connection, mss: number, most: number, how: number): numbe
   const unsent = unsentBytes(c);
   if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
   return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+}
+
+/** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
+function sendProbe(c: Connection, size: number): boolean {
+  const seq = c.sndNxt;
+  const { mss } = c;
+  // Not as a run of segments
+  c.mss = size;
+  const sent = sendRun(c, size, unsentBytes(c) === size ? ACK | PSH : ACK, size);
+  c.mss = mss;
+  if (sent < 0) return false;
+  probeSent(c, seq);
+  return true;
 }
 
 function finish(c: Connection, how: number, sent: number, cwndLimited: boolean): boolean {
@@ -176,13 +190,31 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
 function sendNew(c: Connection, length: number, mss: number, how: number): number {
+  const { sent } = c.tcp;
+  const row = length > mss;
+  let first = 0;
+  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
+  if (row && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+    first = sendRun(c, mss, ACK, mss);
+    if (first < 0) {
+      block(c);
+      return first;
+    }
+    length -= mss;
+  }
   const last = length === unsentBytes(c);
+  const ends = last && length > 0 && how !== PUSH_FIRST;
   const fin = last && c.finQueued && length < windowRoom(c);
-  // RFC 9293 §3.9.1.2: where the data ends
-  const flags = ACK | (fin ? FIN : 0) | (last && length > 0 && how !== PUSH_FIRST ? PSH : 0);
+  // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
+  const flags = ACK | (fin ? FIN : 0) | (row || ends ? PSH : 0);
   const segments = sendRun(c, length, flags, mss);
-  if (segments < 0) block(c);
-  return segments;
+  if (segments >= 0) {
+    // A row's PSH is not the data's: sent again in another row it goes without
+    if (!ends) sent.data[c.rtxTail + RECORD_FLAGS] = (sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
+  block(c);
+  return first > 0 ? first : segments;
 }
 
 /** Sends [SND.NXT, +length) and the flags, and notes what is in flight. @returns segments, or a negative errno */

@@ -1,6 +1,6 @@
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { CA_RECOVERY, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
 import { XMIT_US } from "./sent.js";
 
@@ -101,8 +101,8 @@ export function defersBurst(c: Connection, unsent: number, mss: number, most: nu
   return c.finQueued ? HELD_NOT : HELD_APP;
 }
 
-/** Bytes that may go in one row; one segment where a header bit or pointer must not be repeated in others. */
+/** Bytes that may go in one row; one segment where the urgent pointer must not be repeated in others. */
 export function rowLimit(c: Connection, mss: number): number {
-  if ((c.ecn & ECN_QUEUE_CWR) !== 0 || urgentMode(c)) return mss;
+  if (urgentMode(c)) return mss;
   return GSO_MAX_PAYLOAD - (GSO_MAX_PAYLOAD % mss);
 }

@@ -2,8 +2,8 @@ import { ENETUNREACH, ENOBUFS } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
-import { seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, PSH, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
+import { seqGt, seqLe } from "../wire/seqnum.js";
+import { ACK, CWR, ECE, FIN, PSH, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
@@ -73,7 +73,8 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
 }
 
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
-  c.tcp.counters.TcpOutSegs += segments;
+  if (length === 0 ? isFirst(c, seq, flags) : seqGt((seq + length) | 0, c.sndNxt))
+    c.tcp.counters.TcpOutSegs += segments;
   c.segsOut += segments;
   c.lastSentUs = c.tcp.time.us;
   if ((flags & ACK) !== 0) ackSent(c);
@@ -84,6 +85,12 @@ function sentSegments(c: Connection, seq: number, length: number, flags: number,
   if (c.inFlight === 0) c.congestion.cwndEvent?.(c, CA_EVENT_TX_START);
   c.lastSend = c.tcp.time.ms;
   dataSent(c);
+}
+
+/** RFC 4022: tcpOutSegs counts no segment that only sends something again. */
+function isFirst(c: Connection, seq: number, flags: number): boolean {
+  if ((flags & SYN) !== 0) return c.totalRetransmits === 0;
+  return (flags & FIN) === 0 || seq === c.sndNxt;
 }
 
 /** RFC 3168 §6.1.5: only new data bears ECT; what is sent again, and bare ACKs, do not. */

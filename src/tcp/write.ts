@@ -9,6 +9,7 @@ import { awaitsWrite, opensFast } from "./fast-open.js";
 import { queueSynData } from "./fast-open-client.js";
 import { armPersist, PUSH_FIRST, PUSH_NOW, push, unsentBytes } from "./output.js";
 import { roomToQueue } from "./pressure.js";
+import { checkAppLimited } from "./rate.js";
 import { lowWater } from "./send-buffer.js";
 import { pieceSize } from "./send-rules.js";
 import { setTimer } from "./timer-set.js";
@@ -27,6 +28,7 @@ const NO_LOW_WATER = 0xffff_ffff;
 export function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
+  checkAppLimited(c);
   const room = c.sndLimit - c.sndQueued;
   let n = length < room ? length : room;
   if (n <= 0) {

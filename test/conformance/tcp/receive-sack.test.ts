@@ -53,7 +53,7 @@ describe("SACK blocks (RFC 2018 §4)", () => {
     ahead(t, 2001, 4001, 6001);
     t.play(`
       +0.01 < . 8001:9001(1000) ack 1
-      > . 1:1(0) ack 1 <nop,nop,TS,nop,nop,sack 8001:9001 6001:7001 4001:5001>`);
+      +0.001 > . 1:1(0) ack 1 <nop,nop,TS,nop,nop,sack 8001:9001 6001:7001 4001:5001>`);
   });
 
   scripted("what joins two blocks makes one of them", (t) => {
@@ -208,7 +208,7 @@ describe("duplicates reported (RFC 2883 §4)", () => {
     ahead(t, 2001, 4001, 6001, 8001);
     t.play(`
       +0.01 < . 4001:5001(1000) ack 1
-      > . 1:1(0) ack 1 <nop,nop,TS,nop,nop,sack 4001:5001 4001:5001 8001:9001>`);
+      +0.001 > . 1:1(0) ack 1 <nop,nop,TS,nop,nop,sack 4001:5001 4001:5001 8001:9001>`);
   });
 
   scripted(
