@@ -204,7 +204,8 @@ function sendNew(c: Connection, length: number, mss: number, how: number): numbe
   }
   const last = length === unsentBytes(c);
   const ends = last && length > 0 && how !== PUSH_FIRST;
-  const fin = last && c.finQueued && length < windowRoom(c);
+  // Linux lets the FIN behind a row run over the window by its one number
+  const fin = last && c.finQueued && (row || length < windowRoom(c));
   // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
   const flags = ACK | (fin ? FIN : 0) | (row || ends ? PSH : 0);
   const segments = sendRun(c, length, flags, mss);

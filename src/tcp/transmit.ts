@@ -22,34 +22,14 @@ const ECT_0 = 2;
  * @returns 0 or a negative errno (-ENOBUFS: the link is full)
  */
 export function transmit(c: Connection, seq: number, length: number, flags: number): number {
-  const { ip, memory } = c.tcp;
+  const { ip } = c.tcp;
   const route = routeOf(c);
   if (route === null) return -ENETUNREACH;
   const inline = length <= INLINE_PAYLOAD;
   const mss = currentMss(c);
   const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
   if (l4 < 0) return l4;
-  let header = TCP_HEADER;
-  let window: number;
-  if ((flags & SYN) !== 0) {
-    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, synOptionsOf(c, flags));
-    // RFC 7323 §2.2: the window of a SYN is never scaled
-    window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
-  } else {
-    window = windowToOffer(c);
-    header += optionBytes(c);
-    if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
-  }
-  const { dv } = memory;
-  // Linux ends a row of more than one segment with PSH, whatever the application said
-  const push = length > mss ? PSH : 0;
-  const more = (flags & SYN) !== 0 ? flags : flags | push | ecnFlags(c, seq, length);
-  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
-  dv.setInt32(l4 + 4, seq);
-  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
-  dv.setInt32(l4 + 12, (header << 26) | (more << 16) | window);
-  dv.setInt32(l4 + 16, 0);
-  if (urgentMode(c)) markUrgent(c, l4, seq);
+  const header = writeHeader(c, l4, seq, length, flags, mss);
   const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
   if (length > 0 && !addPayload(c, route, first, length, inline ? l4 + header : -1)) return -ENOBUFS;
   const segments = length > mss ? Math.ceil(length / mss) : 1;
@@ -70,6 +50,32 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
   if (sent < 0) return sent;
   sentSegments(c, seq, length, flags, segments);
   return 0;
+}
+
+/** Header and options at `l4`. @param length of the data behind them @returns bytes written */
+function writeHeader(c: Connection, l4: number, seq: number, length: number, flags: number, mss: number): number {
+  const { dv } = c.tcp.memory;
+  let header = TCP_HEADER;
+  let window: number;
+  let bits = flags;
+  if ((flags & SYN) !== 0) {
+    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, synOptionsOf(c, flags));
+    // RFC 7323 §2.2: the window of a SYN is never scaled
+    window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
+  } else {
+    window = windowToOffer(c);
+    header += optionBytes(c);
+    if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
+    // Linux ends a row of more than one segment with PSH, whatever the application said
+    bits |= (length > mss ? PSH : 0) | ecnFlags(c, seq, length);
+  }
+  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
+  dv.setInt32(l4 + 4, seq);
+  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
+  dv.setInt32(l4 + 12, (header << 26) | (bits << 16) | window);
+  dv.setInt32(l4 + 16, 0);
+  if (urgentMode(c)) markUrgent(c, l4, seq);
+  return header;
 }
 
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
