@@ -2,18 +2,27 @@ import { MSS_DEFAULT } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import { touch } from "./connection.js";
 import {
-  ACK_PUSHED,
-  ACK_PUSHED2,
-  ATO_MIN,
-  DELACK_MAX,
+  ACK_PUSHED as ACK_PUSHED_,
+  ACK_PUSHED2 as ACK_PUSHED2_,
+  ATO_MIN as ATO_MIN_,
+  DELACK_MAX as DELACK_MAX_,
   DUPTHRESH,
   ESTABLISHED,
-  PINGPONG_THRESH,
-  TIMER_DELACK,
-  TIMER_SACK_DELAY,
+  PINGPONG_THRESH as PINGPONG_THRESH_,
+  TIMER_DELACK as TIMER_DELACK_,
+  TIMER_SACK_DELAY as TIMER_SACK_DELAY_,
 } from "./constants.js";
 import { setTimer, stopTimer } from "./timer-set.js";
 import { offered, selectWindow, windowUpdateDue } from "./window.js";
+
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
+const ACK_PUSHED = ACK_PUSHED_;
+const ACK_PUSHED2 = ACK_PUSHED2_;
+const ATO_MIN = ATO_MIN_;
+const DELACK_MAX = DELACK_MAX_;
+const PINGPONG_THRESH = PINGPONG_THRESH_;
+const TIMER_DELACK = TIMER_DELACK_;
+const TIMER_SACK_DELAY = TIMER_SACK_DELAY_;
 
 /*
  * When to acknowledge: RFC 9293 §3.8.6.3 and RFC 5681 §4.2 as Linux understands them. `transmit` reports every ACK that
@@ -118,7 +127,9 @@ function duplicateDue(c: Connection): boolean {
 /** Starts the timer of a delayed ACK. False: it is so near its end that the ACK may as well go. */
 function putOff(c: Connection): boolean {
   const { time, settings } = c.tcp;
-  const delay = Math.min(delayOf(c), DELACK_MAX, Math.max(settings.rtoMinUs / 1000, 2) - 1);
+  let delay = delayOf(c);
+  if (delay > DELACK_MAX) delay = DELACK_MAX;
+  if (settings.rtoMinUs < (delay + 1) * 1000) delay = Math.min(delay, Math.max(settings.rtoMinUs / 1000, 2) - 1);
   // Nothing but a FIN has ever come
   if (delay <= 0) return false;
   const at = (time.ms + delay) | 0;

@@ -20,7 +20,7 @@ import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
 import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
-import { hasUnsent, PUSH_NOW, push } from "./output.js";
+import { hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
 import { pawsFresh } from "./paws.js";
@@ -53,8 +53,8 @@ export const ACK_TOO_OLD = -2;
  * @param challenges whether to answer one that is too old with a challenge ACK
  */
 export function processAck(c: Connection, seg: Segment, challenges: boolean): number {
-  const { tcp } = c;
-  const { ack, rate } = tcp;
+  const { ack, rate } = c.tcp;
+  if (c.touched) useAllowance(c, seg);
   const priorUna = c.sndUna;
   ack.begin(priorUna, c.packetsOut);
   rate.reset();
@@ -70,10 +70,7 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   const delivered = c.delivered;
   const lost = c.lost;
   read(c, seg, priorUna);
-  c.softError = 0;
-  c.probes = 0;
-  c.keepProbes = 0;
-  c.lastAck = tcp.time.ms;
+  peerLives(c);
   if (ack.priorPackets === 0) {
     nothingInFlight(c, seg);
     if (hasUnsent(c)) touch(c);
@@ -95,6 +92,22 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   sendForRecovery(c);
   if ((ack.flags & ACK_ADVANCED) !== 0 || hasUnsent(c)) touch(c);
   return ACK_TAKEN;
+}
+
+function peerLives(c: Connection): void {
+  c.softError = 0;
+  c.probes = 0;
+  c.keepProbes = 0;
+  c.lastAck = c.tcp.time.ms;
+}
+
+/**
+ * What earlier ACKs of the batch allowed goes out before one that may take it back: Linux sends after each of them. While
+ * nothing is amiss cwnd only grows, and the batch's end sends it all in long runs.
+ */
+function useAllowance(c: Connection, seg: Segment): void {
+  if (c.caState === CA_OPEN && seg.sackBlocks === 0 && (seg.flags & ECE) === 0 && seg.ack !== c.sndUna) return;
+  if (hasUnsent(c)) output(c);
 }
 
 /** What the segment says besides its number: window, SACKs, ECN. */

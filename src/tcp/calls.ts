@@ -16,7 +16,6 @@ import {
 import { opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
 import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
-import { updateMss } from "./path.js";
 import { readMoved } from "./receive-buffer.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
@@ -202,9 +201,8 @@ export function pushWaiting(c: Connection): void {
   if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
 }
 
-/** TCP_CORK was taken out, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+/** TCP_CORK was taken out, or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
-  updateMss(c);
   output(c);
 }

@@ -75,7 +75,10 @@ function offerOptions(c: Connection, route: Route): void {
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing
-  if (c.tsOffered) c.mss -= TS_SPACE;
+  if (c.tsOffered) {
+    c.mss -= TS_SPACE;
+    c.probeLow += TS_SPACE;
+  }
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;

@@ -1,10 +1,10 @@
 import type { StreamBuffer } from "../base/stream-buffer.js";
 import type { Route } from "../ip/route.js";
-import { TimerNode } from "../platform/timer-wheel.js";
 import type { Binding } from "../ports/binding.js";
 import { MSS_DEFAULT } from "../wire/tcp.js";
 import type { CongestionControl, CongestionState } from "./congestion/congestion.js";
 import { RENO } from "./congestion/reno.js";
+import { ConnectionBits } from "./connection-bits.js";
 import {
   CA_OPEN,
   CLOSED,
@@ -30,11 +30,11 @@ export interface ConnectionOwner {
  * The transmission control block (RFC 9293 §3.3.1): data only. The chapters of this folder act on it; every field is
  * an integer where it can be, and an idle connection owns no buffer.
  */
-export class Connection extends TimerNode {
+export class Connection extends ConnectionBits {
   // What a segment in order, its reading and its acknowledging look at comes first, in this order: with very many
-  // connections each further cache line that a segment touches costs as much as all of its processing.
+  // connections each further cache line that a segment touches costs as much as all of its processing. `bits` and `tcp`
+  // stand in front of it.
   state = CLOSED;
-  readonly tcp: TcpContext;
   rcvNxt = 0;
   /** Right edge of the window last offered; never moves back (RFC 9293 §3.8.6.2.2). */
   rcvAdv = 0;
@@ -43,10 +43,6 @@ export class Connection extends TimerNode {
   sndWscale = 0;
   /** Ranges that wait behind a hole: see {@link ooo}. */
   oooCount = 0;
-  /** The application reads no more: what comes is a reason to reset. */
-  readShut = false;
-  /** The peer's FIN was seen, at rcvFinSeq, perhaps ahead of missing data. */
-  rcvFin = false;
   // rcv: head is the first unread byte. snd: head is SND.UNA's byte
   rcv: StreamBuffer | null = null;
   /** Bytes in order and unread. */
@@ -59,6 +55,8 @@ export class Connection extends TimerNode {
   /** Something in order was received since the last ACK. */
   ackDue = false;
   ackNow = false;
+  /** RCV.NXT as of the last ACK sent. */
+  rcvAcked = 0;
   /** ACK_PUSHED, ACK_PUSHED2: small segments came since the last ACK. */
   ackPushed = 0;
   /** Size of the last segment that was smaller than rcvMss (Linux's last_seg_size). */
@@ -70,75 +68,77 @@ export class Connection extends TimerNode {
   ecn = 0;
   /** URGENT_*: 0 none, or where the octet stands. */
   urgent = 0;
-  /** A duplicate, from dsackStart, is to be reported in front of the other blocks (RFC 2883 §4). */
-  dsackDue = false;
   /** Tick at which data last came; lastAck: any acceptable acknowledgment. */
   lastReceive = 0;
-  rto = RTO_INITIAL;
+  ato = 0;
   keepProbes = 0;
   sndWl1 = 0;
   segsIn = 0;
   dataSegsIn = 0;
   bytesReceived = 0;
-  /** Timestamps are in use (RFC 7323): every segment carries them. */
-  tsOk = false;
-  /** TS.Recent, and the second (of the stack's clock) in which it was set; RFC 7323 §4.3. */
-  tsRecent = 0;
-  tsRecentAt = 0;
-  /** TSval and TSecr of the segment in hand, TSecr with our offset taken off; meaningful where it carried them. */
-  rcvTsval = 0;
-  rcvTsecr = 0;
-  sawTs = false;
-  /** Positive errno that ended it; the owner collects it. */
-  error = 0;
+  /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
+  rcvCharge = 0;
+  rcvLimit = 0;
+  /** Payload that the last of them has room for: what fits in there costs nothing. */
+  rcvTailRoom = 0;
+  windowClamp = 0;
+  /** The most that is offered at present: opened by slow steps (Linux's rcv_ssthresh, window_clamp). */
+  rcvSsthresh = 0;
   /** Position among the stack's connections, or -1 when in no table. */
   index = -1;
-  /** The application has closed its sending side; a FIN follows what is queued. */
-  finQueued = false;
-  /** A FIN has been sent at least once; it occupies sequence number iss + 1 + all bytes. */
-  finSent = false;
+  /** Positive errno that ended it; the owner collects it. */
+  error = 0;
+  /** Bytes read of the first of them. */
+  rcvFront = 0;
+  /** Bytes the application has read, and the place in the stream up to which it has. */
+  bytesRead = 0;
+  // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
+  rcvRtt = 0;
+  rcvSpaceStamp = 0;
+  /** Bytes in `snd`, the last of them at writeSeq: sent and unacknowledged, then unsent. */
+  sndQueued = 0;
   /** One past the highest sequence number ever sent: retransmission does not move it. */
   sndNxt = 0;
   /** One past the last byte that the application has written; the FIN stands there. */
   writeSeq = 0;
-  /** Bytes in `snd`, the last of them at writeSeq: sent and unacknowledged, then unsent. */
-  sndQueued = 0;
-  sndLimit = 0;
-  /** RCV.NXT as of the last ACK sent. */
-  rcvAcked = 0;
+  /** Deadlines in ticks, running where the TIMER_ bit stands. */
+  timers = 0;
+  delackAt = 0;
   /** ACKs still to be sent at once, at the start and after idle (Linux's quick-ack mode). */
   quickAcks = 0;
   /** From 3 on the application answers what it receives: an ACK does better to wait for that (Linux's pingpong). */
   pingpong = 0;
-  /** Deadlines in ticks, running where the TIMER_ bit stands. */
-  timers = 0;
-  delackAt = 0;
-  ato = 0;
-  rcvLimit = 0;
-  rcvWscale = 0;
-  /** The most that is offered at present: opened by slow steps (Linux's rcv_ssthresh, window_clamp). */
-  rcvSsthresh = 0;
-  windowClamp = 0;
-  /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
-  rcvCharge = 0;
-  /** Payload that the last of them has room for: what fits in there costs nothing. */
-  rcvTailRoom = 0;
-  /** Bytes read of the first of them. */
-  rcvFront = 0;
+  compressedAcks = 0;
+  dupAckCounter = 0;
+  sackBlocks = 0;
   rcvRatio = 128;
+  rcvWscale = 0;
   route: Route | null = null;
-  localAddr = 0;
-  localPort = 0;
-  remotePort = 0;
   // Segment sizes: `mss` is Eff.snd.MSS less the timestamps' room (RFC 9293 §3.7.1, RFC 6691), `advMss` what we offer,
   // `peerMss` what the peer did
   mss = MSS_DEFAULT;
-  advMss = MSS_DEFAULT;
   segsOut = 0;
+  localAddr = 0;
+  localPort = 0;
+  remotePort = 0;
   ttl = 0;
   tos = 0;
   dontFragment = 1;
+  /** TS.Recent, and the second (of the stack's clock) in which it was set; RFC 7323 §4.3. */
+  tsRecent = 0;
+  /** TSval and TSecr of the segment in hand, TSecr with our offset taken off; meaningful where it carried them. */
+  rcvTsval = 0;
+  rcvTsecr = 0;
+  tsRecentAt = 0;
+  sawTs = false;
+  rcvRttLastEcr = 0;
+  /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
+  tsOffset = 0;
   remoteAddr = 0;
+
+  rto = RTO_INITIAL;
+  sndLimit = 0;
+  advMss = MSS_DEFAULT;
 
   peerMss = MSS_DEFAULT;
   /** TCP_MAXSEG, or 0. */
@@ -186,7 +186,6 @@ export class Connection extends TimerNode {
   ooo: Int32Array | null = null;
   /** Blocks to report, the most recent first (RFC 2018 §4): sequence pairs, sackBlocks of them. */
   sackOut: Int32Array | null = null;
-  sackBlocks = 0;
   dsackStart = 0;
   dsackEnd = 0;
 
@@ -298,32 +297,19 @@ export class Connection extends TimerNode {
   lastAck = 0;
   /** Tick from which the next answer to an invalid segment (a challenge ACK, say) may go: RFC 5961 §7. */
   outOfWindowAt = 0;
-  /** The application found the send buffer full: tell it when there is room. */
-  noSpace = false;
   /** Waits for the link to be writable. */
   blocked = false;
   /** Nothing may be deferred any more: output after the batch (Linux's tcp_push_pending_frames is due). */
   outputDue = false;
-
-  // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
-  rcvRtt = 0;
-  rcvRttLastEcr = 0;
   rcvSpace = 0;
   rcvSpaceSeq = 0;
-  rcvSpaceStamp = 0;
   /** The receive buffer was set by SO_RCVBUF (send: SO_SNDBUF): it is not tuned. */
   rcvLocked = false;
   sndLocked = false;
-  compressedAcks = 0;
-  dupAckCounter = 0;
-  /** Bytes the application has read, and the place in the stream up to which it has. */
-  bytesRead = 0;
 
   // What both sides agreed on in the handshake
   tsOffered = false;
   sackOk = false;
-  /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
-  tsOffset = 0;
   // Fast open (RFC 7413)
   fastOpen: FastOpenState | null = null;
   /** Listener's option: only connections with data wake accept, for so many seconds (TCP_DEFER_ACCEPT). */
@@ -353,7 +339,6 @@ export class Connection extends TimerNode {
 
   // Urgent data (RFC 6093)
   sndUp = 0;
-  urgentMode = false;
   rcvUp = 0;
   urgentByte = 0;
   oobInline = false;
@@ -395,8 +380,7 @@ export class Connection extends TimerNode {
   chronoSndbuf = 0;
 
   constructor(tcp: TcpContext) {
-    super();
-    this.tcp = tcp;
+    super(tcp);
     this.outOfWindowAt = tcp.time.ms;
   }
 

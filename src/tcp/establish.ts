@@ -32,8 +32,9 @@ export function measureHandshake(c: Connection, us: number, seg: Segment): void 
  * c.totalRetransmits counts how often the SYN was sent again, c.undoable is false unless that was for a timeout.
  */
 export function initTransfer(c: Connection): void {
-  const { time } = c.tcp;
+  const { settings, time } = c.tcp;
   c.ssthresh = SSTHRESH_INFINITE;
+  c.reordering = settings.reordering;
   // RFC 6298 §5 (5.7)
   if (c.srtt === 0) noHandshakeSample(c);
   // RFC 5681 §3.1: one segment if the SYN was lost; RFC 6298's shorter RTO makes one such loss no sign of congestion

@@ -36,7 +36,8 @@ export function connectionInput(c: Connection, seg: Segment): void {
 
 /** Reads the options, and what of them is the connection's. */
 function takeOptions(c: Connection, seg: Segment): void {
-  if (seg.optionsLength === 0) {
+  // A SYN's absent options say something, too
+  if (seg.optionsLength === 0 && (seg.flags & SYN) === 0) {
     seg.ts = false;
     seg.sackBlocks = 0;
   } else parseOptions(c.tcp, seg);
@@ -106,17 +107,13 @@ function checkSequence(c: Connection, seg: Segment): boolean {
 }
 
 /**
- * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge. What runs over the edge is
- * taken while nothing is queued, so that there is memory.
+ * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge.
  */
 function acceptable(c: Connection, seg: Segment): boolean {
-  const text = seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0);
-  const end = (seg.seq + text + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
+  const end = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0) + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
   if (((end - c.rcvAcked) | 0) < 0) return false;
-  // A FIN that was taken may stand behind the edge
-  const edge = seqMax(c.rcvAdv, c.rcvNxt);
-  if (((end - edge) | 0) <= 0) return true;
-  return ((seg.seq - edge) | 0) <= 0 && c.rcvQueued === 0;
+  // A FIN that was taken may stand behind the edge. Text beyond it is refused later: its ACK counts (§3.10.7.4)
+  return ((seg.seq - seqMax(c.rcvAdv, c.rcvNxt)) | 0) <= 0;
 }
 
 /** §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset. */

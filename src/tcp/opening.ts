@@ -16,6 +16,7 @@ import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
 import { lossWithoutCongestion } from "./recovery-path.js";
+import { dsackSet } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { NEXT } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
@@ -157,6 +158,8 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
 export function simultaneousAck(c: Connection, seg: Segment): void {
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   synReceivedAck(c, seg);
+  // The SYN has come twice (RFC 2883)
+  dsackSet(c, seg.seq, c.rcvNxt);
   c.ackNow = true;
 }
 

@@ -190,30 +190,24 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
 function sendNew(c: Connection, length: number, mss: number, how: number): number {
-  const { sent } = c.tcp;
-  const row = length > mss;
+  let rest = length;
   let first = 0;
   // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
-  if (row && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
     first = sendRun(c, mss, ACK, mss);
     if (first < 0) {
       block(c);
       return first;
     }
-    length -= mss;
+    rest -= mss;
   }
-  const last = length === unsentBytes(c);
-  const ends = last && length > 0 && how !== PUSH_FIRST;
+  const last = rest === unsentBytes(c);
   // Linux lets the FIN behind a row run over the window by its one number
-  const fin = last && c.finQueued && (row || length < windowRoom(c));
-  // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
-  const flags = ACK | (fin ? FIN : 0) | (row || ends ? PSH : 0);
-  const segments = sendRun(c, length, flags, mss);
-  if (segments >= 0) {
-    // A row's PSH is not the data's: sent again in another row it goes without
-    if (!ends) sent.data[c.rtxTail + RECORD_FLAGS] = (sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
-    return first + segments;
-  }
+  const fin = last && c.finQueued && (length > mss || rest < windowRoom(c));
+  // RFC 9293 §3.9.1.2: where the data ends
+  const flags = ACK | (fin ? FIN : 0) | (last && rest > 0 && how !== PUSH_FIRST ? PSH : 0);
+  const segments = sendRun(c, rest, flags, mss);
+  if (segments >= 0) return first + segments;
   block(c);
   return first > 0 ? first : segments;
 }

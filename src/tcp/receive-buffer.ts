@@ -1,4 +1,4 @@
-import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE, URG } from "../wire/tcp.js";
+import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE as TIMESTAMPS, URG } from "../wire/tcp.js";
 import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
@@ -15,10 +15,17 @@ const GROWS_FROM = 128;
 /** Linux's TCP_INIT_CWND. */
 const SPACE_SEGMENTS = 10;
 const NOT_FULL = FIN | URG | SYN | PSH;
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const PUSH = PSH;
+const TS_SPACE = TIMESTAMPS;
+const PUSHED = ACK_PUSHED;
+const PUSHED_BOTH = ACK_PUSHED | ACK_PUSHED2;
+const FULL_FROM = MSS_DEFAULT;
+const PERHAPS_FROM = MSS_LEAST;
 /** us of a round trip at most: it is kept eightfold, and in 32 bits. */
 const RTT_MOST = 1 << 27;
 const FASTEST = ATO_MIN >> 1;
+const STEADY = ATO_MIN;
 
 /** What a segment costs in memory: the buffer that a Linux device would have put it into. @param n payload and options */
 export function chargeOf(n: number): number {
@@ -72,6 +79,13 @@ export function dataArrived(c: Connection, length: number, size: number, options
   measureSize(c, length, size, options, flags);
   if (c.rcvRttStamp === 0 || ((c.rcvNxt - c.rcvRttSeq) | 0) >= 0) measureRtt(c);
   const gap = (ms - c.lastReceive) | 0;
+  // What the rhythm of a steady stream comes to, and stays at
+  if (gap !== 0 || c.ato !== STEADY) followRhythm(c, gap);
+  c.lastReceive = ms;
+  if (length >= GROWS_FROM && c.rcvSsthresh < c.windowClamp) growWindow(c, length, chargeOf(length + options));
+}
+
+function followRhythm(c: Connection, gap: number): void {
   if (c.ato === 0) {
     moreQuickAcks(c, QUICK_ACKS);
     c.ato = ATO_MIN;
@@ -79,8 +93,6 @@ export function dataArrived(c: Connection, length: number, size: number, options
   else if (gap < c.ato) c.ato = Math.min((c.ato >> 1) + gap, c.rto);
   // The peer seems to restart from a small window
   else if (gap > c.rto) moreQuickAcks(c, QUICK_ACKS);
-  c.lastReceive = ms;
-  if (length >= GROWS_FROM && c.rcvSsthresh < c.windowClamp) growWindow(c, length, chargeOf(length + options));
 }
 
 /** The size of the peer's full segments: the largest seen, or what comes twice in succession. */
@@ -93,12 +105,12 @@ export function measureSize(c: Connection, length: number, size: number, options
       const most = advertised(c);
       c.rcvMss = size < most ? size : most;
     }
-    if ((flags & PUSH) !== 0) c.ackPushed |= ACK_PUSHED;
+    if ((flags & PUSH) !== 0) c.ackPushed |= PUSHED;
     return;
   }
   // SACK blocks take of a full segment's payload; without PSH it should be full
   const whole = size + options;
-  if (whole >= MSS_DEFAULT || (whole >= MSS_LEAST && (flags & NOT_FULL) === 0)) {
+  if (whole >= FULL_FROM || (whole >= PERHAPS_FROM && (flags & NOT_FULL) === 0)) {
     const n = c.tsOk ? whole - TS_SPACE : whole;
     c.lastSegSize = n;
     if (n === last) {
@@ -106,7 +118,7 @@ export function measureSize(c: Connection, length: number, size: number, options
       return;
     }
   }
-  c.ackPushed |= c.ackPushed !== 0 ? ACK_PUSHED | ACK_PUSHED2 : ACK_PUSHED;
+  c.ackPushed = c.ackPushed === 0 ? PUSHED : PUSHED_BOTH;
 }
 
 /** A larger segment than any before: what share of a buffer is payload is known better. */
@@ -200,6 +212,7 @@ function relieve(c: Connection): void {
 
 /** Bytes that wait behind holes. */
 function aheadBytes(c: Connection): number {
+  if (c.oooCount === 0) return 0;
   const ranges = c.ooo;
   let bytes = 0;
   for (let i = 0; i < c.oooCount && ranges !== null; i++)

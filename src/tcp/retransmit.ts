@@ -133,7 +133,8 @@ export function retransmit(c: Connection, at: number, most: number): number {
   const result = resend(c, at, most);
   const d = c.tcp.sent.data;
   const segs = d[at + SEGS] as number;
-  if (result >= 0) {
+  // After an undo the one sent before may still be in flight: it is counted once
+  if (result >= 0 && ((d[at + FLAGS] as number) & SENT_RETRANS) === 0) {
     d[at + FLAGS] = (d[at + FLAGS] as number) | SENT_RETRANS;
     c.retransOut += segs;
   }

@@ -198,21 +198,8 @@ function tagOne(c: Connection, at: number, dup: boolean): void {
   if (seqLe(end, c.sndUna)) return;
   if ((flags & SENT_SACKED) === 0) {
     rackDelivered(c, at);
-    if ((flags & SENT_RETRANS) !== 0) {
-      // Not held lost: the retransmission is still under way
-      if ((flags & SENT_LOST) !== 0) {
-        flags &= ~(SENT_LOST | SENT_RETRANS);
-        c.lostOut -= segs;
-        c.retransOut -= segs;
-      }
-    } else {
-      if ((flags & TOUCHED) === 0) firstDelivery(c, seq, end, d[at + XMIT_US] as number);
-      if ((flags & SENT_LOST) !== 0) {
-        flags &= ~SENT_LOST;
-        c.lostOut -= segs;
-      }
-    }
-    flags |= SENT_SACKED;
+    if ((flags & TOUCHED) === 0) firstDelivery(c, seq, end, d[at + XMIT_US] as number);
+    flags = notLost(c, flags, segs) | SENT_SACKED;
     ack.flags |= ACK_NEW_SACK;
     // The first of all: what was known as the top is of another age
     if (c.sackedOut === 0 || seqGt(end, c.sackedTop)) c.sackedTop = end;
@@ -226,6 +213,15 @@ function tagOne(c: Connection, at: number, dup: boolean): void {
   }
   d[at + FLAGS] = flags;
   if ((flags & SENT_SACKED) !== 0) untime(c, at);
+}
+
+/** What was held lost, and perhaps sent again, has arrived. @returns the flags that are left */
+function notLost(c: Connection, flags: number, segs: number): number {
+  // Not held lost: a retransmission is still under way
+  if ((flags & SENT_LOST) === 0) return flags;
+  c.lostOut -= segs;
+  if ((flags & SENT_RETRANS) !== 0) c.retransOut -= segs;
+  return flags & ~(SENT_LOST | SENT_RETRANS);
 }
 
 /** Data sent once and never again has arrived: a round trip to measure, and perhaps reordering. */

@@ -39,5 +39,7 @@ export function lowWater(c: Connection): number {
 
 /** Linux's sk_stream_is_writeable: a third of the buffer is free, and less than half of what may be is unsent. */
 export function roomToWrite(c: Connection): boolean {
+  // So it is with most of what a receiver's batch touches
+  if (c.sndQueued === 0 && c.tcp.settings.notsentLowat > 0) return true;
   return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) * 2 < lowWater(c);
 }

@@ -30,7 +30,7 @@ function settleConnection(c: Connection): void {
   }
   // What is sent bears the ACK
   output(c);
-  afterAcks(c);
+  if (c.noSpace) afterAcks(c);
   if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }
 

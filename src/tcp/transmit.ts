@@ -3,16 +3,36 @@ import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, FIN, PSH, SYN, TCP_CHECKSUM, TCP_HEADER, URG } from "../wire/tcp.js";
+import {
+  ACK as ACK_,
+  CWR as CWR_,
+  ECE as ECE_,
+  FIN,
+  PSH as PSH_,
+  SYN as SYN_,
+  TCP_CHECKSUM,
+  TCP_HEADER as TCP_HEADER_,
+  URG,
+} from "../wire/tcp.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
-import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR, INLINE_PAYLOAD } from "./constants.js";
+import { ECN_DEMAND_CWR, ECN_OK as ECN_OK_, ECN_QUEUE_CWR, INLINE_PAYLOAD as INLINE_PAYLOAD_ } from "./constants.js";
 import { synOptionsOf } from "./handshake-options.js";
 import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
 import { routeOf } from "./path.js";
 import { currentMss, urgentMode } from "./send-rules.js";
 import { windowToOffer } from "./window.js";
+
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
+const TCP_HEADER = TCP_HEADER_;
+const SYN = SYN_;
+const ACK = ACK_;
+const PSH = PSH_;
+const CWR = CWR_;
+const ECE = ECE_;
+const ECN_OK = ECN_OK_;
+const INLINE_PAYLOAD = INLINE_PAYLOAD_;
 
 const ECT_0 = 2;
 
@@ -22,14 +42,35 @@ const ECT_0 = 2;
  * @returns 0 or a negative errno (-ENOBUFS: the link is full)
  */
 export function transmit(c: Connection, seq: number, length: number, flags: number): number {
-  const { ip } = c.tcp;
+  const { ip, memory } = c.tcp;
   const route = routeOf(c);
   if (route === null) return -ENETUNREACH;
   const inline = length <= INLINE_PAYLOAD;
-  const mss = currentMss(c);
+  // An ACK alone needs none
+  const mss = length > 0 ? currentMss(c) : 1;
   const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
   if (l4 < 0) return l4;
-  const header = writeHeader(c, l4, seq, length, flags, mss);
+  let header = TCP_HEADER;
+  let window: number;
+  if ((flags & SYN) !== 0) {
+    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, synOptionsOf(c, flags));
+    // RFC 7323 §2.2: the window of a SYN is never scaled
+    window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
+  } else {
+    window = windowToOffer(c);
+    header += optionBytes(c);
+    if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
+  }
+  const { dv } = memory;
+  // Linux ends a row of more than one segment with PSH, whatever the application said
+  const push = length > mss ? flags | PSH : flags;
+  const more = c.ecn === 0 || (flags & SYN) !== 0 ? push : push | ecnFlags(c, seq, length);
+  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
+  dv.setInt32(l4 + 4, seq);
+  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
+  dv.setInt32(l4 + 12, (header << 26) | (more << 16) | window);
+  dv.setInt32(l4 + 16, 0);
+  if (urgentMode(c)) markUrgent(c, l4, seq);
   const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
   if (length > 0 && !addPayload(c, route, first, length, inline ? l4 + header : -1)) return -ENOBUFS;
   const segments = length > mss ? Math.ceil(length / mss) : 1;
@@ -44,38 +85,12 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     segments > 1 ? (GSO_TCP4 << 16) | mss : 0,
     header,
     c.ttl,
-    ectDue(c, seq, length) ? c.tos | ECT_0 : c.tos,
+    length > 0 && ectDue(c, seq) ? c.tos | ECT_0 : c.tos,
     c.dontFragment,
   );
   if (sent < 0) return sent;
   sentSegments(c, seq, length, flags, segments);
   return 0;
-}
-
-/** Header and options at `l4`. @param length of the data behind them @returns bytes written */
-function writeHeader(c: Connection, l4: number, seq: number, length: number, flags: number, mss: number): number {
-  const { dv } = c.tcp.memory;
-  let header = TCP_HEADER;
-  let window: number;
-  let bits = flags;
-  if ((flags & SYN) !== 0) {
-    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, synOptionsOf(c, flags));
-    // RFC 7323 §2.2: the window of a SYN is never scaled
-    window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
-  } else {
-    window = windowToOffer(c);
-    header += optionBytes(c);
-    if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
-    // Linux ends a row of more than one segment with PSH, whatever the application said
-    bits |= (length > mss ? PSH : 0) | ecnFlags(c, seq, length);
-  }
-  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
-  dv.setInt32(l4 + 4, seq);
-  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
-  dv.setInt32(l4 + 12, (header << 26) | (bits << 16) | window);
-  dv.setInt32(l4 + 16, 0);
-  if (urgentMode(c)) markUrgent(c, l4, seq);
-  return header;
 }
 
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
@@ -85,7 +100,7 @@ function sentSegments(c: Connection, seq: number, length: number, flags: number,
   c.lastSentUs = c.tcp.time.us;
   if ((flags & ACK) !== 0) ackSent(c);
   if (length === 0) return;
-  if (ectDue(c, seq, length)) c.ecn &= ~ECN_QUEUE_CWR;
+  if (ectDue(c, seq)) c.ecn &= ~ECN_QUEUE_CWR;
   c.dataSegsOut += segments;
   c.bytesSent += length;
   if (c.inFlight === 0) c.congestion.cwndEvent?.(c, CA_EVENT_TX_START);
@@ -100,14 +115,14 @@ function isFirst(c: Connection, seq: number, flags: number): boolean {
 }
 
 /** RFC 3168 §6.1.5: only new data bears ECT; what is sent again, and bare ACKs, do not. */
-function ectDue(c: Connection, seq: number, length: number): boolean {
-  return (c.ecn & ECN_OK) !== 0 && length > 0 && seqLe(c.sndNxt, seq);
+function ectDue(c: Connection, seq: number): boolean {
+  return (c.ecn & ECN_OK) !== 0 && seqLe(c.sndNxt, seq);
 }
 
 /** RFC 3168 §6.1.2 and §6.1.3. */
 function ecnFlags(c: Connection, seq: number, length: number): number {
   if ((c.ecn & ECN_OK) === 0) return 0;
-  const cwr = (c.ecn & ECN_QUEUE_CWR) !== 0 && ectDue(c, seq, length) ? CWR : 0;
+  const cwr = (c.ecn & ECN_QUEUE_CWR) !== 0 && length > 0 && ectDue(c, seq) ? CWR : 0;
   return cwr | ((c.ecn & ECN_DEMAND_CWR) !== 0 ? ECE : 0);
 }
 

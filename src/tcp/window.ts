@@ -58,7 +58,9 @@ export function clampOf(c: Connection): number {
 
 /** The window that so much of the buffer makes (Linux's tcp_win_from_space); may be negative, as `space` may. */
 export function windowOf(c: Connection, space: number): number {
-  const window = Math.floor((space * c.rcvRatio) / 256);
+  const { rcvRatio } = c;
+  // (space * rcvRatio) / 256 rounded down, without leaving 32 bits
+  const window = (Math.imul(space >> 8, rcvRatio) + (Math.imul(space & 255, rcvRatio) >> 8)) | 0;
   return window < WINDOW_MAX ? window : WINDOW_MAX;
 }
 
@@ -96,7 +98,8 @@ export function setWindowClamp(c: Connection, value: number): void {
  */
 export function selectWindow(c: Connection): number {
   let allowed = fullSpace(c);
-  let free = freeSpace(c);
+  // Everything has been read, as it mostly has
+  let free = c.rcvCharge === 0 ? allowed : freeSpace(c);
   if (c.rcvLimit > MODEST_WINDOW && memoryScarce(c.tcp.pool)) {
     allowed = Math.min(allowed, MODEST_WINDOW);
     free = Math.min(free, MODEST_WINDOW - c.rcvQueued);

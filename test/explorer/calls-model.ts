@@ -71,7 +71,7 @@ export function timeMoves(v: View, life: Life, now: number, finTimeout: number, 
     const wait = life.linger2 > 0 ? life.linger2 * 1_000_000 : finTimeout;
     // Linux: or three and a half RTOs, if that is more
     if (now - life.changedAt >= wait - TICK || (v.kind === CONNECTION && v.keepalive)) moves.add(D.FIN_WAIT_2_ORPHAN);
-  } else if (mayTimeOut(v) && age >= LEAST_PATIENCE) moves.add(D.TIMEOUT[v.state] as number);
+  } else if (mayTimeOut(v) && (age >= LEAST_PATIENCE || v.impatient)) moves.add(D.TIMEOUT[v.state] as number);
 }
 
 export function icmpMoves(v: View, moves: D.Moves): void {

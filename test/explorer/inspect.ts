@@ -72,6 +72,8 @@ export class View {
   embryonic = false;
   readShut = false;
   keepalive = false;
+  /** TCP_USER_TIMEOUT is set. */
+  impatient = false;
   linger2 = 0;
   /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
@@ -124,6 +126,7 @@ function viewConnection(c: Connection, view: View): void {
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
+  view.impatient = c.userTimeout > 0;
   view.linger2 = c.linger2;
   view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
   view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;

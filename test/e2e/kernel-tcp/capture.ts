@@ -33,7 +33,7 @@ export class Capture {
   }
 }
 
-/** How often tshark's experts made each remark about a flow; numbers in it do not matter. */
+/** How often tshark's experts made each remark about a flow. */
 export type Remarks = ReadonlyMap<string, number>;
 
 /** A segment as tshark sees it, for a trace. */
@@ -68,7 +68,15 @@ export class Analysis {
 
   static async of(file: string): Promise<Analysis> {
     const checks = ["ip", "tcp"].flatMap((name) => ["-o", `${name}.check_checksum:TRUE`]);
-    const form = ["-T", "fields", "-E", "separator=/t", "-E", "aggregator=;", ...FIELDS.flatMap((name) => ["-e", name])];
+    const form = [
+      "-T",
+      "fields",
+      "-E",
+      "separator=/t",
+      "-E",
+      "aggregator=;",
+      ...FIELDS.flatMap((name) => ["-e", name]),
+    ];
     const args = ["-n", "-r", file, ...checks, "-Y", "tcp && !icmp", ...form];
     const child = spawn("tshark", args, { stdio: ["ignore", "pipe", "ignore"] });
     let stdout = "";
@@ -114,13 +122,31 @@ export class Analysis {
   }
 }
 
+export const ARRIVED_BEFORE = "segment that had arrived";
+export const BEHIND = "segment behind others";
+export const REPEATED_ACK = "repeated acknowledgment";
+
+/** Which of these it is hangs on a window that moves along, on microseconds: what they say is one thing. */
+const ALIKE: readonly (readonly [RegExp, string])[] = [
+  [/spurious retransmission/, ARRIVED_BEFORE],
+  [/retransmission|out-of-order/, BEHIND],
+  [/^Duplicate ACK|^TCP window update|^D-SACK/, REPEATED_ACK],
+];
+
+/** The kinds of what the experts say of one frame. Numbers in it do not matter. */
+function kinds(messages: readonly string[]): string[] {
+  const plain = messages.map((message) => message.replace(/0x[0-9a-f]+|\d+/g, "N").trim());
+  const rest = plain.filter((message) => message !== "" && !ALIKE.some(([pattern]) => pattern.test(message)));
+  const alike = ALIKE.find(([pattern]) => plain.some((message) => pattern.test(message)));
+  return alike === undefined ? rest : [...rest, alike[1]];
+}
+
 function row(line: string): Row {
   const fields = line.split("\t");
   const ports = [Number(fields[2]), Number(fields[3])];
-  const messages = (fields.at(-1) ?? "").split(";").map((message) => message.replace(/\d+/g, "N").trim());
   return {
     port: Math.min(...ports.filter((port) => port >= FIRST_PORT)),
     line,
-    remarks: messages.filter((message) => message !== ""),
+    remarks: kinds((fields.at(-1) ?? "").split(";")),
   };
 }

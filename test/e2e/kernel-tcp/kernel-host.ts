@@ -39,7 +39,8 @@ export class KernelHost {
     this.ready = new Promise((resolve) => this.waiting.set(0, { resolve: () => resolve(), reject: () => {} }));
     this.child.on("message", (reply: Reply) => this.answer(reply));
     this.child.once("exit", (code, signal) => {
-      for (const { reject } of this.waiting.values()) reject(new Error(`the kernel's ends are gone: ${code ?? signal}`));
+      for (const { reject } of this.waiting.values())
+        reject(new Error(`the kernel's ends are gone: ${code ?? signal}`));
     });
   }
 
@@ -49,7 +50,10 @@ export class KernelHost {
 
   /** An end of connection `flow`, whose other is at address `remote`. */
   end(flow: number, remote: string): End {
-    const methods = METHODS.map((method) => [method, (...args: unknown[]) => this.call({ flow, remote, method, args })]);
+    const methods = METHODS.map((method) => [
+      method,
+      (...args: unknown[]) => this.call({ flow, remote, method, args }),
+    ]);
     return Object.fromEntries(methods) as End;
   }
 

@@ -39,7 +39,6 @@ class KernelEnd implements End {
   connect(port: number, paused: boolean): Promise<string> {
     const socket = new Socket({ allowHalfOpen: true });
     this.adopt(socket);
-    if (paused) socket.pause();
     return new Promise((resolve) => {
       socket.once("connect", () => resolve(""));
       socket.once("error", (error: NodeJS.ErrnoException) => resolve(`${error.code}`));
@@ -86,11 +85,11 @@ class KernelEnd implements End {
 
   private adopt(socket: Socket): void {
     this.socket = socket;
+    // Before there is a listener for data, which would have it read
+    socket.pause();
     socket.on("data", (bytes: Buffer) => this.inflow.take(bytes));
     socket.on("end", () => this.inflow.finish("FIN"));
     socket.on("error", (error: NodeJS.ErrnoException) => this.inflow.finish(`${error.code}`));
-    // A listener for data has it flow
-    socket.pause();
   }
 }
 

@@ -60,8 +60,8 @@ export class OurEnd implements End {
   connect(port: number, paused: boolean): Promise<string> {
     this.paused = paused;
     const socket = this.stack.socket("tcp");
-    this.adopt(socket);
     socket.connect(port, this.remote);
+    this.adopt(socket);
     return this.open;
   }
 
@@ -146,7 +146,10 @@ export class OurEnd implements End {
       const n = socket.read(this.buffer);
       if (n === -EAGAIN) return;
       if (n > 0) this.inflow.take(this.buffer, n);
-      else return this.inflow.finish(n === 0 ? "FIN" : errnoName(-n));
+      else {
+        this.inflow.finish(n === 0 ? "FIN" : errnoName(-n));
+        return;
+      }
     }
   }
 }

@@ -61,6 +61,8 @@ export interface Script {
   readonly bytes?: readonly [number, number];
   /** How what comes in ends, at the receiver, at the sender; FIN by default, * for who closed it. */
   readonly ends?: readonly [string, string];
+  /** Remarks that may be made though the kernel need not draw them, and how often. */
+  readonly also?: Readonly<Record<string, number>>;
   /** Default: the sender sends TOTAL and closes, then the receiver does. */
   readonly play?: (ends: Ends) => Promise<void>;
 }
@@ -91,7 +93,8 @@ function complaint(script: Script, receiver: Report, sender: Report, hits: numbe
   if (receiver.received !== toReceiver) told.push(`${receiver.received} bytes of ${toReceiver} arrived`);
   if (sender.received !== toSender) told.push(`${sender.received} bytes of ${toSender} came back`);
   for (const { wrongAt } of [receiver, sender]) if (wrongAt >= 0) told.push(`byte ${wrongAt} is wrong`);
-  if (receiverEnd !== "*" && receiver.ended !== receiverEnd) told.push(`the receiver saw ${receiver.ended}, not ${receiverEnd}`);
+  if (receiverEnd !== "*" && receiver.ended !== receiverEnd)
+    told.push(`the receiver saw ${receiver.ended}, not ${receiverEnd}`);
   if (senderEnd !== "*" && sender.ended !== senderEnd) told.push(`the sender saw ${sender.ended}, not ${senderEnd}`);
   if (hits < least || hits > most) told.push(`${hits} segments were met, not ${least} to ${most}`);
   return told.join("; ");

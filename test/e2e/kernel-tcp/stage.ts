@@ -1,6 +1,5 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { BUFFERS } from "../../../bench/goodput/cells.js";
 import { Bridge } from "../../../bench/goodput/bridge.js";
 import { openTap, type TapLink } from "../../../src/link/tap/index.js";
 import { RealClock } from "../../../src/platform/clock.js";
@@ -19,12 +18,16 @@ export type Near = "ours" | "kernel";
 const FAR: Readonly<Record<Near, string>> = { ours: "10.88.1.1", kernel: "10.88.2.1" };
 const NEAR: Readonly<Record<Near, string>> = { ours: "10.88.1.2", kernel: "10.88.2.2" };
 
+/** Room for all that a script writes at a time: when a FIN finds its data still waiting must not hang on our timing. */
+const BUFFERS: Readonly<Record<string, string>> = {
+  "net.ipv4.tcp_rmem": "4096 131072 6291456",
+  "net.ipv4.tcp_wmem": "4096 524288 4194304",
+};
 const SETTINGS: Readonly<Record<string, string>> = {
   ...BUFFERS,
   // A connection must not begin with what an earlier one learnt.
   "net.ipv4.tcp_no_metrics_save": "1",
 };
-const OURS = { ...BUFFERS };
 const MEMORY = 64 << 20;
 
 /** `ip ARGS`. Throws with what it said. */
@@ -90,8 +93,12 @@ export class Stage {
   }
 
   async open(): Promise<void> {
-    for (const [name, value] of Object.entries(SETTINGS))
-      writeFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, value);
+    for (const [name, value] of Object.entries(SETTINGS)) {
+      const file = `/proc/sys/${name.replaceAll(".", "/")}`;
+      writeFileSync(file, value);
+      const args = ["netns", "exec", this.other, "sh", "-c", `echo ${value} >${file}`];
+      if (spawnSync("ip", args).status !== 0) throw new Error(`${name} cannot be set`);
+    }
     const [ours, a, b] = [await this.tap("ktours"), await this.tap("kta"), await this.tap("ktb")];
     ip("link", "set", "ktb", "netns", this.other);
     configure("", "ktours", FAR.ours, NEAR.ours, formatMac(ours.mac));
@@ -100,7 +107,7 @@ export class Stage {
     const wires = { ours: new Wire(ours), kernel: new Wire(a) };
     this.wires = wires;
     this.bridge = new Bridge(wires.kernel.link, b, this.clock, new SystemRandom());
-    this.stack = createStack({ clock: this.clock, memory: MEMORY, config: OURS });
+    this.stack = createStack({ clock: this.clock, memory: MEMORY, config: BUFFERS });
     await this.stack.attach(wires.ours.link, {
       address: `${NEAR.ours}/24`,
       neighbours: { [FAR.ours]: formatMac(ours.hostMac) },

@@ -2,7 +2,7 @@
 // Runs in the network namespace of the far end. Arguments: the namespace of the kernel that stands in for us, a folder.
 import { join } from "node:path";
 import { Analysis, Capture } from "./capture.js";
-import { type Case, CASES, type Finding, judge, type Played } from "./judge.js";
+import { CASES, type Case, type Finding, judge, type Played } from "./judge.js";
 import { play } from "./play.js";
 import { type Near, Stage } from "./stage.js";
 import { FIRST_PORT } from "./wire.js";
