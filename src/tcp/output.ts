@@ -202,7 +202,8 @@ function sendNew(c: Connection, length: number, mss: number, how: number): numbe
     rest -= mss;
   }
   const last = rest === unsentBytes(c);
-  const fin = last && c.finQueued && rest < windowRoom(c);
+  // Linux lets the FIN behind a row run over the window by its one number
+  const fin = last && c.finQueued && (length > mss || rest < windowRoom(c));
   // RFC 9293 §3.9.1.2: where the data ends
   const ends = last && rest > 0 && how !== PUSH_FIRST;
   const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (ends || first > 0 ? PSH : 0), mss);
