@@ -217,7 +217,7 @@ export const SCRIPTS: readonly Script[] = [
   { name: "the fifth segment is lost", fate: first((s) => data(s, 5)), hits: [1, 1] },
   { name: "three in a row are lost", fate: first((s) => within(s, 5, 7)), hits: [3, 3] },
   { name: "two of a flight are lost", fate: first((s) => data(s, 3) || data(s, 8)), hits: [2, 2] },
-  { name: "every 20th is lost", fate: first((s) => data(s, 20) || data(s, 40)), hits: [2, 2] },
+  { name: "every 20th is lost", fate: first((s) => data(s, 10) || data(s, 30)), hits: [2, 2] },
   {
     name: "every fifth is lost",
     fate: first((s) => s.forward && (s.offset / MSS) % 5 === 4 && s.length > 0),
