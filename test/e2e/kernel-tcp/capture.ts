@@ -14,7 +14,21 @@ export class Capture {
 
   constructor(file: string) {
     this.file = file;
-    const args = ["-i", "any", "-n", "-s", "2048", "-B", "65536", "--immediate-mode", "-Z", "root", "-w", file, "tcp or icmp"];
+    const args = [
+      "-i",
+      "any",
+      "-n",
+      "-s",
+      "2048",
+      "-B",
+      "65536",
+      "--immediate-mode",
+      "-Z",
+      "root",
+      "-w",
+      file,
+      "tcp or icmp",
+    ];
     this.child = spawn("tcpdump", args, { stdio: ["ignore", "ignore", "pipe"] });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.said += text;
