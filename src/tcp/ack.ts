@@ -191,6 +191,8 @@ function release(c: Connection, bytes: number): void {
 /** An ACK below SND.UNA (RFC 5961 §5.2). */
 function oldAck(c: Connection, seg: Segment, challenges: boolean): number {
   const reach = Math.min(c.maxWnd, c.bytesAcked);
+  // Header prediction takes the timestamp before it looks at the number (RFC 7323 §4.3)
+  if (predicted(c, seg)) noteTimestamp(c, seg);
   if (seqLt(seg.ack, (c.sndUna - reach) | 0)) {
     if (challenges) challenge(c);
     return ACK_TOO_OLD;

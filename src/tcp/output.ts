@@ -202,11 +202,17 @@ function sendNew(c: Connection, length: number, mss: number, how: number): numbe
     rest -= mss;
   }
   const last = rest === unsentBytes(c);
-  const fin = last && c.finQueued && rest < windowRoom(c);
+  // Linux lets the FIN behind a row run over the window by its one number
+  const fin = last && c.finQueued && (length > mss || rest < windowRoom(c));
   // RFC 9293 §3.9.1.2: where the data ends
-  const flags = ACK | (fin ? FIN : 0) | (last && rest > 0 && how !== PUSH_FIRST ? PSH : 0);
-  const segments = sendRun(c, rest, flags, mss);
-  if (segments >= 0) return first + segments;
+  const ends = last && rest > 0 && how !== PUSH_FIRST;
+  const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (ends || first > 0 ? PSH : 0), mss);
+  if (segments >= 0) {
+    // Of the row, not of the data: sent again it goes without
+    if (!ends && first > 0)
+      c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] = (c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
   block(c);
   return first > 0 ? first : segments;
 }

@@ -78,7 +78,8 @@ export class View {
   /** RCV.WND */
   get window(): number {
     const left = (this.rcvAdv - this.rcvNxt) | 0;
-    return left > 0 ? left : 0;
+    // The peer's FIN may stand right behind the edge (as Linux takes it)
+    return left === -1 && this.finTaken ? 0 : left;
   }
 
   /** The peer's FIN has been reached. */

@@ -41,7 +41,7 @@ describe("selective acknowledgment, odd cases", () => {
     t.play(`
       +0.1 < . 1:1(0) ack 1 <nop,nop,sack 1001:4001>
       > . 1:1001(1000) ack 1
-      +0.1 < . 1:1(0) ack 1001
+      +0.12 < . 1:1(0) ack 1001
       +0.004 < . 1:1(0) ack 4001`);
     segments(t, 4001, 10_001);
     t.quiet(0.05);
@@ -340,5 +340,22 @@ describe("selective acknowledgment, odd cases", () => {
       +0.027 > . 20001:21001(1000) ack 1`);
     t.quiet(0.093);
     tells(t, { ca_state: 3, retrans: 1, lost: 1 });
+  });
+
+  scripted("a DSACK within SACKed segments of which one was sent again", (t) => {
+    tenOut(t);
+    t.play(`
+      +0.1 < . 1:1(0) ack 1 <nop,nop,sack 1001:2001 3001:6001>
+      > . 1:1001(1000) ack 1
+      > . 2001:3001(1000) ack 1`);
+    tells(t, { lost: 2, retrans: 2 });
+    t.play(`
+      +0.05 < . 1:1(0) ack 1 <nop,nop,sack 1001:6001>
+      +0.012 < . 1:1(0) ack 1 <nop,nop,sack 4001:5001 1001:6001>
+      +0.05 < . 1:1(0) ack 6001 <nop,nop,sack 1:1001>
+      > . 6001:7001(1000) ack 1
+      > P. 7001:8001(1000) ack 1`);
+    tells(t, { ca_state: 3, snd_cwnd: 2, dsack_dups: 2 });
+    counts(t, { TcpExtTCPDSACKUndo: 1 });
   });
 });

@@ -105,6 +105,35 @@ describe("the peer's window", () => {
       > P. 3001:4001(1000) ack 1`);
   });
 
+  scripted("lets the FIN behind several segments run over it (RFC 9293 §3.8.6)", (t) => {
+    t.passive("win 1500 <mss 1000>");
+    t.write(3000);
+    t.play(`
+      > . 1:751(750) ack 1
+      > P. 751:1501(750) ack 1`);
+    t.shutdown();
+    t.play(`
+      +0.1 < . 1:1(0) ack 1501 win 1500
+      > . 1501:2251(750) ack 1
+      > FP. 2251:3001(750) ack 1          # its number is beyond the window
+      +0.1 < . 1:1(0) ack 3002 win 1500`);
+    t.state("FIN-WAIT-2");
+  });
+
+  scripted("holds the FIN that has no room in it with a single segment (RFC 9293 §3.8.6)", (t) => {
+    t.passive("win 2000 <mss 1000>");
+    t.write(2000);
+    t.play(`
+      > . 1:1001(1000) ack 1
+      > P. 1001:2001(1000) ack 1`);
+    t.shutdown();
+    t.quiet(0.05);
+    t.play(`
+      < . 1:1(0) ack 1001 win 1000
+      +0.1 < . 1:1(0) ack 1001 win 1001
+      > F. 2001:2001(0) ack 1`);
+  });
+
   scripted("limits what rwnd_limited counts (RFC 9293 §3.8.6)", (t) => {
     t.passive("win 2000 <mss 1000>");
     t.write(4000);

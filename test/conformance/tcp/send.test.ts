@@ -186,6 +186,21 @@ describe("Nagle (RFC 9293 §3.7.4) in Minshall's variant", () => {
       > P. 1471:1481(10) ack 1`);
   });
 
+  scripted("without it too, writes fill segments while cwnd is in the way (RFC 9293 §3.7.4)", (t) => {
+    t.passive("win 65535 <mss 1000>");
+    t.set("TCP_NODELAY", 1);
+    t.write(9500);
+    t.write(500);
+    t.write(700);
+    t.takeAll();
+    t.write(800);
+    t.play(`
+      +0.1 < . 1:1(0) ack 5001
+      > . 9501:10501(1000) ack 1
+      > P. 10501:11501(1000) ack 1
+      +0.1 < . 1:1(0) ack 11501`);
+  });
+
   scripted("what was small waits no more once it is full (RFC 9293 §3.7.4)", (t) => {
     t.passive("win 65535 <mss 1000>");
     t.write(10);

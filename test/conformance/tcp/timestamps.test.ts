@@ -1,6 +1,6 @@
 import { describe, expect } from "vitest";
 import { scripted } from "../harness.js";
-import { counts, SACK, STAMPED, STAMPED_NO_SACK, tells } from "./flights.js";
+import { counts, SACK, STAMPED, STAMPED_NO_SACK, tells, tenOut } from "./flights.js";
 
 describe("timestamps (RFC 7323)", () => {
   scripted("RTTM: each ACK that advances measures, with TS too", (t) => {
@@ -245,5 +245,14 @@ describe("timestamps (RFC 7323)", () => {
     tells(t, { backoff: 1 });
     t.about("rtt", 100_000);
     t.about("rto", 600_000);
+  });
+
+  scripted("the timestamp of an ACK that is old is echoed", (t) => {
+    tenOut(t, 9880, STAMPED);
+    t.play(`
+      +0.1 < . 1:1(0) ack 1977 <nop,nop,TS val 300 ecr 0>
+      +0.05 < . 1:1(0) ack 989 <nop,nop,TS val 350 ecr 0>`);
+    t.write(100);
+    t.play("> P. 9881:9981(100) ack 1 <nop,nop,TS ecr 350>");
   });
 });

@@ -230,4 +230,18 @@ describe("undoing what was needless: DSACK (RFC 2883, RFC 3708), Eifel (RFC 3522
     t.about("rtt", 0);
     t.about("rto", 3_000_000);
   });
+
+  scripted("Eifel without SACK: reordering is measured from what was acknowledged", (t) => {
+    tenOut(t, 9880, STAMPED_NO_SACK);
+    t.play(`
+      +0.1 < . 1:1(0) ack 1
+      +0.012 < . 1:1(0) ack 1
+      +0.012 < . 1:1(0) ack 1
+      > . 1:989(988) ack 1
+      +0.012 < . 1:1(0) ack 1
+      +0.012 < . 1:1(0) ack 1
+      +0.012 < . 1:1(0) ack 4941 <nop,nop,TS val 400 ecr 100>`);
+    tells(t, { ca_state: 1, reordering: 5, reord_seen: 1 });
+    counts(t, { TcpExtTCPTSReorder: 1, TcpExtTCPPartialUndo: 1 });
+  });
 });

@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { FIRST_PORT } from "./wire.js";
 
+/** Milliseconds that tcpdump gets for what it has not read. */
+const DRAIN = 200;
+
 /** tcpdump on every interface of the namespace where this process runs. */
 export class Capture {
   private readonly child: ChildProcess;
@@ -11,7 +14,21 @@ export class Capture {
 
   constructor(file: string) {
     this.file = file;
-    const args = ["-i", "any", "-n", "-s", "0", "-B", "65536", "-Z", "root", "-w", file, "tcp or icmp"];
+    const args = [
+      "-i",
+      "any",
+      "-n",
+      "-s",
+      "2048",
+      "-B",
+      "65536",
+      "--immediate-mode",
+      "-Z",
+      "root",
+      "-w",
+      file,
+      "tcp or icmp",
+    ];
     this.child = spawn("tcpdump", args, { stdio: ["ignore", "ignore", "pipe"] });
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.said += text;
@@ -27,6 +44,8 @@ export class Capture {
   }
 
   async stop(): Promise<void> {
+    // What is on its way to it would be lost
+    await new Promise((resolve) => setTimeout(resolve, DRAIN));
     this.child.kill("SIGINT");
     await this.ended;
     if (!/\b0 packets dropped by kernel/.test(this.said)) throw new Error(`tcpdump missed some: ${this.said}`);

@@ -48,11 +48,11 @@ export class KernelHost {
     return this.ready;
   }
 
-  /** An end of connection `flow`, whose other is at address `remote`. */
-  end(flow: number, remote: string): End {
+  /** An end of connection `flow`. */
+  end(flow: number, local: string, remote: string): End {
     const methods = METHODS.map((method) => [
       method,
-      (...args: unknown[]) => this.call({ flow, remote, method, args }),
+      (...args: unknown[]) => this.call({ flow, local, remote, method, args }),
     ]);
     return Object.fromEntries(methods) as End;
   }

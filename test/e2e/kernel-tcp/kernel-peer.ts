@@ -4,6 +4,7 @@ import { createServer, type Server, Socket } from "node:net";
 import { type End, Inflow, pattern, type Report, type StreamEnd } from "./end.js";
 
 class KernelEnd implements End {
+  private readonly local: string;
   private readonly remote: string;
   private readonly inflow = new Inflow();
   private server: Server | null = null;
@@ -14,7 +15,8 @@ class KernelEnd implements End {
     this.opened = resolve;
   });
 
-  constructor(remote: string) {
+  constructor(local: string, remote: string) {
+    this.local = local;
     this.remote = remote;
   }
 
@@ -42,7 +44,7 @@ class KernelEnd implements End {
     return new Promise((resolve) => {
       socket.once("connect", () => resolve(""));
       socket.once("error", (error: NodeJS.ErrnoException) => resolve(`${error.code}`));
-      socket.connect({ port, host: this.remote });
+      socket.connect({ port, host: this.remote, localAddress: this.local });
       if (!paused) socket.resume();
     });
   }
@@ -97,7 +99,8 @@ class KernelEnd implements End {
 export interface Call {
   readonly id: number;
   readonly flow: number;
-  /** Address of the other side. */
+  /** Addresses of this side and the other. */
+  readonly local: string;
   readonly remote: string;
   readonly method: keyof End;
   readonly args: readonly unknown[];
@@ -115,7 +118,7 @@ const ends = new Map<number, KernelEnd>();
 process.on("message", (call: Call) => {
   let end = ends.get(call.flow);
   if (end === undefined) {
-    end = new KernelEnd(call.remote);
+    end = new KernelEnd(call.local, call.remote);
     ends.set(call.flow, end);
   }
   const method = end[call.method] as (...args: readonly unknown[]) => Promise<unknown>;

@@ -18,6 +18,7 @@ function errnoName(errno: number): string {
 /** An end that is a socket of ours. */
 export class OurEnd implements End {
   private readonly stack: Stack;
+  private readonly local: string;
   private readonly remote: string;
   private readonly inflow = new Inflow();
   private readonly buffer = new Uint8Array(65_536);
@@ -30,8 +31,9 @@ export class OurEnd implements End {
   private readonly open: Promise<string>;
   private written: () => void = () => {};
 
-  constructor(stack: Stack, remote: string) {
+  constructor(stack: Stack, local: string, remote: string) {
     this.stack = stack;
+    this.local = local;
     this.remote = remote;
     this.open = new Promise((resolve) => {
       this.opened = resolve;
@@ -60,6 +62,7 @@ export class OurEnd implements End {
   connect(port: number, paused: boolean): Promise<string> {
     this.paused = paused;
     const socket = this.stack.socket("tcp");
+    socket.bind(0, this.local);
     socket.connect(port, this.remote);
     this.adopt(socket);
     return this.open;

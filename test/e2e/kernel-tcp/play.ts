@@ -61,6 +61,8 @@ export interface Script {
   readonly bytes?: readonly [number, number];
   /** How what comes in ends, at the receiver, at the sender; FIN by default, * for who closed it. */
   readonly ends?: readonly [string, string];
+  /** Hosts learn something of each other's addresses that other flows must not know. */
+  readonly ownAddresses?: boolean;
   /** Remarks that may be made though the kernel need not draw them, and how often. */
   readonly also?: Readonly<Record<string, number>>;
   /** Default: the sender sends TOTAL and closes, then the receiver does. */
@@ -104,8 +106,9 @@ function complaint(script: Script, receiver: Report, sender: Report, hits: numbe
 export async function play(stage: Stage, script: Script, role: Role, near: Near, port: number): Promise<Outcome> {
   const wire = stage.wire(near);
   wire.watch(port, script.fate?.() ?? (() => "pass"), role.sends ? "tx" : "rx");
-  const nearEnd = stage.nearEnd(near, port);
-  const farEnd = stage.farEnd(near, port);
+  const pair = stage.pair(near, script.ownAddresses === true);
+  const nearEnd = stage.nearEnd(near, port, pair);
+  const farEnd = stage.farEnd(port, pair);
   const ends = new Ends(nearEnd, farEnd, role, port);
   const start = performance.now();
   let failure = "";

@@ -1,5 +1,6 @@
 import { BEHIND, REPEATED_ACK } from "./capture.js";
 import { type Ends, MSS, type Script, SEGMENTS, TOTAL } from "./play.js";
+import { PATH_MTU } from "./stage.js";
 import type { Fate, Judge, Seg } from "./wire.js";
 
 /** Data segment number `n`, from 1, of those the sender sends. */
@@ -39,6 +40,9 @@ const bothLose = (): Judge => {
     return "drop";
   };
 };
+
+/** Of IP and TCP with timestamps. */
+const HEADERS = 52;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -217,7 +221,7 @@ export const SCRIPTS: readonly Script[] = [
   { name: "the fifth segment is lost", fate: first((s) => data(s, 5)), hits: [1, 1] },
   { name: "three in a row are lost", fate: first((s) => within(s, 5, 7)), hits: [3, 3] },
   { name: "two of a flight are lost", fate: first((s) => data(s, 3) || data(s, 8)), hits: [2, 2] },
-  { name: "every 20th is lost", fate: first((s) => data(s, 20) || data(s, 40)), hits: [2, 2] },
+  { name: "every 20th is lost", fate: first((s) => data(s, 10) || data(s, 30)), hits: [2, 2] },
   {
     name: "every fifth is lost",
     fate: first((s) => s.forward && (s.offset / MSS) % 5 === 4 && s.length > 0),
@@ -291,6 +295,12 @@ export const SCRIPTS: readonly Script[] = [
   { name: "an ACK comes twice", fate: counted(1, (s) => dataAck(s) && s.since === 0, "twice"), hits: [1, 1] },
   { name: "a segment is corrupted", fate: first((s) => data(s, 5), "corrupt"), hits: [1, 1] },
   { name: "the SYN is corrupted", fate: first(onlySyn, "corrupt"), hits: [1, 1] },
+  {
+    name: "the path's MTU shrinks",
+    ownAddresses: true,
+    fate: () => (s) => (s.forward && s.offset >= 10 * MSS && s.length > PATH_MTU - HEADERS ? "too big" : "pass"),
+    hits: [1, 2 * SEGMENTS],
+  },
   { name: "the reader stops", play: stopped, bytes: [LARGE, 0] },
   {
     name: "the reader stops and the window's opening is lost",

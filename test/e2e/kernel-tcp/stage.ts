@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { Bridge } from "../../../bench/goodput/bridge.js";
+import type { Link } from "../../../src/link/link.js";
+import { memoryLinkPair } from "../../../src/link/memory.js";
 import { openTap, type TapLink } from "../../../src/link/tap/index.js";
 import { RealClock } from "../../../src/platform/clock.js";
 import { SystemRandom } from "../../../src/platform/random.js";
@@ -9,14 +11,11 @@ import { formatMac } from "../../../src/wire/address.js";
 import type { End } from "./end.js";
 import { KernelHost } from "./kernel-host.js";
 import { OurEnd } from "./our-end.js";
-import { Wire } from "./wire.js";
+import { Router } from "./router.js";
+import { type Teller, Wire } from "./wire.js";
 
 /** Whose TCP the near end is: ours, or for comparison the kernel's. The far end is the kernel's, always. */
 export type Near = "ours" | "kernel";
-
-/** The far end's address and the near end's, on a network for each {@link Near}. */
-const FAR: Readonly<Record<Near, string>> = { ours: "10.88.1.1", kernel: "10.88.2.1" };
-const NEAR: Readonly<Record<Near, string>> = { ours: "10.88.1.2", kernel: "10.88.2.2" };
 
 /** Room for all that a script writes at a time: when a FIN finds its data still waiting must not hang on our timing. */
 const BUFFERS: Readonly<Record<string, string>> = {
@@ -29,26 +28,56 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "net.ipv4.tcp_no_metrics_save": "1",
 };
 const MEMORY = 64 << 20;
+/** The hosts' addresses towards the routers that tell them of a smaller MTU. */
+const [FAR_ROUTER, NEAR_ROUTER, OUR_ROUTER] = ["10.88.3.1", "10.88.4.1", "10.88.5.1"];
+/** What they tell. */
+export const PATH_MTU = 1200;
 
-/** `ip ARGS`. Throws with what it said. */
-export function ip(...args: readonly string[]): void {
-  const { status, stderr } = spawnSync("ip", args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`ip ${args.join(" ")}: ${stderr.trim()}`);
+/** `ip -batch` in a namespace; empty: where we are. Throws with what it said. */
+function ipBatch(netns: string, lines: readonly string[]): void {
+  const args = [...(netns === "" ? [] : ["-n", netns]), "-batch", "-"];
+  const { status, stderr } = spawnSync("ip", args, { encoding: "utf8", input: `${lines.join("\n")}\n` });
+  if (status !== 0) throw new Error(`ip: ${stderr.trim()}`);
 }
 
-function inside(netns: string): readonly string[] {
-  return netns === "" ? [] : ["-n", netns];
+/** The networks' first three octets. */
+const NETWORKS: Readonly<Record<Near, string>> = { ours: "10.88.1", kernel: "10.88.2" };
+/** Last octets of the ends' usual addresses, and of the first of those for flows that want some of their own. */
+const [FAR_HOST, NEAR_HOST, FAR_OWN, NEAR_OWN] = [1, 2, 11, 131];
+/** Pairs of such addresses. */
+const PAIRS = 48;
+
+/** The addresses of a flow's ends. */
+export interface Pair {
+  readonly far: string;
+  readonly near: string;
 }
 
-/** The kernel's side of a TAP: address, neighbour, and CUBIC, which a namespace may refuse as its default. */
-function configure(netns: string, device: string, address: string, neighbour: string, mac: string): void {
-  const at = inside(netns);
-  ip(...at, "address", "add", `${address}/24`, "dev", device);
-  ip(...at, "link", "set", device, "up");
-  ip(...at, "neigh", "replace", neighbour, "lladdr", mac, "dev", device, "nud", "permanent");
-  const network = address.replace(/\.\d+$/, ".0/24");
-  const route = ["proto", "kernel", "scope", "link", "src", address, "congctl", "cubic"];
-  ip(...at, "route", "replace", network, "dev", device, ...route);
+function pairs(near: Near): Pair[] {
+  const network = NETWORKS[near];
+  const own = Array.from({ length: PAIRS }, (_, i) => [FAR_OWN + i, NEAR_OWN + i] as const);
+  const hosts = [[FAR_HOST, NEAR_HOST] as const, ...own];
+  return hosts.map(([a, b]) => ({ far: `${network}.${a}`, near: `${network}.${b}` }));
+}
+
+/**
+ * The kernel's side of a TAP: addresses, neighbours, and CUBIC, which a namespace may refuse as its default.
+ * @param own and the neighbours' in the same order
+ */
+function configure(
+  netns: string,
+  device: string,
+  own: readonly string[],
+  others: readonly string[],
+  mac: string,
+): void {
+  const network = (own[0] as string).replace(/\.\d+$/, ".0/24");
+  ipBatch(netns, [
+    ...own.map((address) => `address add ${address}/24 dev ${device}`),
+    `link set ${device} up`,
+    ...others.map((address) => `neigh replace ${address} lladdr ${mac} dev ${device} nud permanent`),
+    `route replace ${network} dev ${device} proto kernel scope link src ${own[0]} congctl cubic`,
+  ]);
 }
 
 /** A socket that is left: port of the flow, state in `ss`'s words. */
@@ -85,6 +114,9 @@ export class Stage {
   private wires: Readonly<Record<Near, Wire>> | null = null;
   private stack: Stack | null = null;
   private bridge: Bridge | null = null;
+  private readonly routers: Router[] = [];
+  private readonly pairs: Readonly<Record<Near, Pair[]>> = { ours: pairs("ours"), kernel: pairs("kernel") };
+  private readonly taken: Record<Near, number> = { ours: 0, kernel: 0 };
 
   constructor(other: string) {
     this.other = other;
@@ -100,17 +132,27 @@ export class Stage {
       if (spawnSync("ip", args).status !== 0) throw new Error(`${name} cannot be set`);
     }
     const [ours, a, b] = [await this.tap("ktours"), await this.tap("kta"), await this.tap("ktb")];
-    ip("link", "set", "ktb", "netns", this.other);
-    configure("", "ktours", FAR.ours, NEAR.ours, formatMac(ours.mac));
-    configure("", "kta", FAR.kernel, NEAR.kernel, formatMac(b.hostMac));
-    configure(this.other, "ktb", NEAR.kernel, FAR.kernel, formatMac(a.hostMac));
-    const wires = { ours: new Wire(ours), kernel: new Wire(a) };
+    ipBatch("", [`link set ktb netns ${this.other}`]);
+    const hosts = (near: Near, end: keyof Pair): string[] => this.pairs[near].map((pair) => pair[end]);
+    configure("", "ktours", hosts("ours", "far"), hosts("ours", "near"), formatMac(ours.mac));
+    configure("", "kta", hosts("kernel", "far"), hosts("kernel", "near"), formatMac(b.hostMac));
+    configure(this.other, "ktb", hosts("kernel", "near"), hosts("kernel", "far"), formatMac(a.hostMac));
+    const stack = createStack({ clock: this.clock, memory: MEMORY, config: BUFFERS });
+    this.stack = stack;
+    const [farRouter, nearRouter, ourRouter] = [
+      await this.router("ktfar", FAR_ROUTER, ""),
+      await this.router("ktnear", NEAR_ROUTER, this.other),
+      await this.ourRouter(stack),
+    ];
+    const wires = {
+      ours: new Wire(ours, { tx: ourRouter, rx: farRouter }),
+      kernel: new Wire(a, { tx: nearRouter, rx: farRouter }),
+    };
     this.wires = wires;
     this.bridge = new Bridge(wires.kernel.link, b, this.clock, new SystemRandom());
-    this.stack = createStack({ clock: this.clock, memory: MEMORY, config: BUFFERS });
-    await this.stack.attach(wires.ours.link, {
-      address: `${NEAR.ours}/24`,
-      neighbours: { [FAR.ours]: formatMac(ours.hostMac) },
+    await stack.attach(wires.ours.link, {
+      address: hosts("ours", "near").map((address) => `${address}/24`),
+      neighbours: Object.fromEntries(hosts("ours", "far").map((address) => [address, formatMac(ours.hostMac)])),
       conflictDetection: "off",
     });
     await Promise.all([this.far.started(), this.otherHost.started()]);
@@ -120,13 +162,22 @@ export class Stage {
     return (this.wires as Record<Near, Wire>)[near];
   }
 
-  nearEnd(near: Near, flow: number): End {
-    if (near === "ours") return new OurEnd(this.stack as Stack, FAR.ours);
-    return this.otherHost.end(flow, FAR.kernel);
+  /** The addresses of a flow's ends. @param own that no other flow has, since hosts remember what they learn of them */
+  pair(near: Near, own: boolean): Pair {
+    const all = this.pairs[near];
+    if (own) this.taken[near]++;
+    const pair = all[own ? this.taken[near] : 0];
+    if (pair === undefined) throw new Error("there are no more addresses");
+    return pair;
   }
 
-  farEnd(near: Near, flow: number): End {
-    return this.far.end(flow, NEAR[near]);
+  nearEnd(near: Near, flow: number, pair: Pair): End {
+    if (near === "ours") return new OurEnd(this.stack as Stack, pair.near, pair.far);
+    return this.otherHost.end(flow, pair.near, pair.far);
+  }
+
+  farEnd(flow: number, pair: Pair): End {
+    return this.far.end(flow, pair.far, pair.near);
   }
 
   /** What there is at the near ends and at the far ones. */
@@ -142,6 +193,28 @@ export class Stage {
     await Promise.all([this.far.close(), this.otherHost.close()]);
     await this.stack?.close();
     await this.bridge?.close();
+    for (const router of this.routers) await router.close();
+  }
+
+  /** A router on a network of its own with a kernel. */
+  private async router(name: string, address: string, netns: string): Promise<Teller> {
+    const tap = await this.tap(name);
+    if (netns !== "") ipBatch("", [`link set ${name} netns ${netns}`]);
+    ipBatch(netns, [`address add ${address}/24 dev ${name}`, `link set ${name} up`]);
+    return this.teller(tap, tap.hostMac, address);
+  }
+
+  private async ourRouter(stack: Stack): Promise<Teller> {
+    const [link, end] = memoryLinkPair();
+    const tell = this.teller(link, end.mac as Uint8Array, OUR_ROUTER);
+    await stack.attach(end, { address: `${OUR_ROUTER}/24`, conflictDetection: "off" });
+    return tell;
+  }
+
+  private teller(link: Link, mac: Uint8Array, address: string): Teller {
+    const router = new Router(link, mac, this.clock);
+    this.routers.push(router);
+    return (frame) => router.tooBig(frame, address.replace(/\d+$/, "9"), PATH_MTU);
   }
 
   /** A TAP without offloads, so that every frame is a segment and has its checksum. */

@@ -30,8 +30,11 @@ export interface Seg {
   readonly since: number;
 }
 
-/** What becomes of it; a number: it comes so many milliseconds later than what was sent with it. */
-export type Fate = "pass" | "drop" | "twice" | "corrupt" | number;
+/** Tells who sent a frame that it was too big. */
+export type Teller = (frame: Uint8Array) => void;
+
+/** What becomes of it; "too big": it is lost, and a router says why; a number: it comes so many milliseconds later than what was sent with it. */
+export type Fate = "pass" | "drop" | "too big" | "twice" | "corrupt" | number;
 export type Judge = (seg: Seg) => Fate;
 
 /** A connection that is watched. */
@@ -87,7 +90,10 @@ export class Wire {
   private readonly usual: ImpairOptions = { delay: DELAY, filter: (frame, direction) => this.filter(frame, direction) };
   private special = false;
 
-  constructor(link: Link) {
+  private readonly tell: Readonly<Record<Direction, Teller>>;
+
+  constructor(link: Link, tell: Readonly<Record<Direction, Teller>>) {
+    this.tell = tell;
     this.link = impair(link, this.usual);
   }
 
@@ -104,7 +110,8 @@ export class Wire {
     if (this.special) this.link.change(this.usual);
     this.special = false;
     const fate = this.fate(frame, direction);
-    if (fate === "drop") return "drop";
+    if (fate === "too big") this.tell[direction](frame);
+    if (fate === "drop" || fate === "too big") return "drop";
     // The last byte is payload, where there is any, and else of the TCP header
     if (fate === "corrupt") frame[frame.length - 1] = (frame[frame.length - 1] as number) ^ 1;
     if (fate === "twice") this.once({ duplicate: 1 }, direction);

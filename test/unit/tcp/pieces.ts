@@ -25,6 +25,7 @@ export function bareConnection(chunks = 64): { c: Connection; memory: Memory; po
     pool,
     buffers,
     settings,
+    ip: { generation: 0, routeTo: () => null },
     ack: new AckState(),
     rate: new RateSample(),
     counters: new TcpCounters(),
