@@ -114,10 +114,9 @@ export class Connection extends ConnectionBits {
   rcvRatio = 128;
   rcvWscale = 0;
   route: Route | null = null;
-  // Segment sizes: `mss` is Eff.snd.MSS less the timestamps' room (RFC 9293 §3.7.1, RFC 6691), `advMss` what we offer,
-  // `peerMss` what the peer did
-  mss = MSS_DEFAULT;
   segsOut = 0;
+  /** us at which any segment last went (Linux's tcp_wstamp_ns). */
+  lastSentUs = 0;
   localAddr = 0;
   localPort = 0;
   remotePort = 0;
@@ -138,8 +137,10 @@ export class Connection extends ConnectionBits {
 
   rto = RTO_INITIAL;
   sndLimit = 0;
+  // Segment sizes: `mss` is Eff.snd.MSS less the timestamps' room (RFC 9293 §3.7.1, RFC 6691), `advMss` what we offer,
+  // `peerMss` what the peer did
+  mss = MSS_DEFAULT;
   advMss = MSS_DEFAULT;
-
   peerMss = MSS_DEFAULT;
   /** TCP_MAXSEG, or 0. */
   userMss = 0;
@@ -290,8 +291,6 @@ export class Connection extends ConnectionBits {
   /** Tick at which probing of a shut window began, for TCP_USER_TIMEOUT. */
   probesSince = 0;
   lastSend = 0;
-  /** us at which any segment last went (Linux's tcp_wstamp_ns). */
-  lastSentUs = 0;
   lastAck = 0;
   /** Tick from which the next answer to an invalid segment (a challenge ACK, say) may go: RFC 5961 §7. */
   outOfWindowAt = 0;
