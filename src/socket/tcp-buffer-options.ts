@@ -1,4 +1,5 @@
 import { EINVAL, SystemError } from "../base/errors.js";
+import { DF_ALWAYS } from "../ip/output.js";
 import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import { type Connection, wake } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_PROBE, PMTU_WANT } from "../tcp/constants.js";
@@ -73,7 +74,7 @@ export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
       (c, v) => {
         c.pmtuDiscover = v;
         // As Linux: a prober of datagrams sets DF, its TCP does not
-        c.dontFragment = v === PMTU_WANT || v === PMTU_DO ? 1 : 0;
+        c.dontFragment = v === PMTU_DO ? DF_ALWAYS : v === PMTU_WANT ? 1 : 0;
       },
     ),
   ],

@@ -1,6 +1,6 @@
 import { EINVAL, ENOENT, ENOTCONN, EOPNOTSUPP, EPERM, SystemError } from "../base/errors.js";
 import { inPingpong, setQuickAck } from "../tcp/ack-policy.js";
-import { optionsChanged } from "../tcp/calls.js";
+import { optionsChanged, pushWaiting } from "../tcp/calls.js";
 import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
 import type { Connection } from "../tcp/connection.js";
 import { TIMER_KEEPALIVE } from "../tcp/constants.js";
@@ -25,7 +25,7 @@ const OPTIONS = new Map<OptionName, TcpOption>([
       (c) => c.noDelay,
       (c, on) => {
         c.noDelay = on;
-        if (on) optionsChanged(c);
+        if (on) pushWaiting(c);
       },
     ),
   ],

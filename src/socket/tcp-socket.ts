@@ -204,7 +204,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = readConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
@@ -212,7 +212,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (!inside(target, offset, length)) return -EINVAL;
     const c = this.connection;
     const n = peekConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   override skip(length: number): number {
@@ -221,7 +221,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = skipConnection(c, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {

@@ -1,5 +1,5 @@
 import { seqGt, seqLt } from "../wire/seqnum.js";
-import { CWR, ECE, SYN } from "../wire/tcp.js";
+import { CWR, ECE, FIN, SYN, TS_SPACE, URG } from "../wire/tcp.js";
 import {
   ACK_ADVANCED,
   ACK_ALERT,
@@ -19,8 +19,8 @@ import { challenge } from "./challenge.js";
 import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
-import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
-import { hasUnsent, PUSH_NOW, push } from "./output.js";
+import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
+import { hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
 import { pawsFresh } from "./paws.js";
@@ -53,8 +53,8 @@ export const ACK_TOO_OLD = -2;
  * @param challenges whether to answer one that is too old with a challenge ACK
  */
 export function processAck(c: Connection, seg: Segment, challenges: boolean): number {
-  const { tcp } = c;
-  const { ack, rate } = tcp;
+  const { ack, rate } = c.tcp;
+  if (c.touched) useAllowance(c, seg);
   const priorUna = c.sndUna;
   ack.begin(priorUna, c.packetsOut);
   rate.reset();
@@ -70,10 +70,7 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   const delivered = c.delivered;
   const lost = c.lost;
   read(c, seg, priorUna);
-  c.softError = 0;
-  c.probes = 0;
-  c.keepProbes = 0;
-  c.lastAck = tcp.time.ms;
+  peerLives(c);
   if (ack.priorPackets === 0) {
     nothingInFlight(c, seg);
     if (hasUnsent(c)) touch(c);
@@ -97,17 +94,30 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   return ACK_TAKEN;
 }
 
+function peerLives(c: Connection): void {
+  c.softError = 0;
+  c.probes = 0;
+  c.keepProbes = 0;
+  c.lastAck = c.tcp.time.ms;
+}
+
+/**
+ * What earlier ACKs of the batch allowed goes out before one that may take it back: Linux sends after each of them. While
+ * nothing is amiss cwnd only grows, and the batch's end sends it all in long runs.
+ */
+function useAllowance(c: Connection, seg: Segment): void {
+  if (c.caState === CA_OPEN && seg.sackBlocks === 0 && (seg.flags & ECE) === 0 && seg.ack !== c.sndUna) return;
+  if (hasUnsent(c)) output(c);
+}
+
 /** What the segment says besides its number: window, SACKs, ECN. */
 function read(c: Connection, seg: Segment, priorUna: number): void {
   const { ack, counters } = c.tcp;
-  const plain =
-    (ack.flags & ACK_ADVANCED) !== 0 &&
-    seg.length === 0 &&
-    seg.sackBlocks === 0 &&
-    (seg.flags & (ECE | CWR | SYN)) === 0;
-  if (plain) counters.TcpExtTCPHPAcks++;
-  else if (seg.length === 0) counters.TcpExtTCPPureAcks++;
-  if (seg.length > 0) ack.flags |= ACK_DATA;
+  // What takes a sequence number is data here
+  const bare = seg.length === 0 && (seg.flags & (SYN | FIN)) === 0;
+  if ((ack.flags & ACK_ADVANCED) !== 0 && predicted(c, seg)) counters.TcpExtTCPHPAcks++;
+  else if (bare) counters.TcpExtTCPPureAcks++;
+  if (!bare) ack.flags |= ACK_DATA;
   if (updateWindow(c, seg)) ack.flags |= ACK_WINDOW;
   if ((ack.flags & ACK_ADVANCED) !== 0) moveUna(c, seg.ack);
   if (seg.sackBlocks > 0 && c.sackOk) {
@@ -118,6 +128,19 @@ function read(c: Connection, seg: Segment, priorUna: number): void {
   // RFC 3168 §6.1.2; a SYN's bits mean something else
   if ((seg.flags & (ECE | SYN)) === ECE) ack.flags |= ACK_ECE;
   if ((seg.flags & CWR) !== 0) c.ecn &= ~ECN_DEMAND_CWR;
+}
+
+/** Whether Linux's header prediction would have known the segment: the next one, with nothing in it but what it must have. */
+function predicted(c: Connection, seg: Segment): boolean {
+  return (
+    c.state === ESTABLISHED &&
+    seg.seq === c.rcvNxt &&
+    (seg.flags & (ECE | CWR | URG | FIN | SYN)) === 0 &&
+    seg.window << c.sndWscale === c.sndWnd &&
+    seg.ts === c.tsOk &&
+    seg.optionsLength === (c.tsOk ? TS_SPACE : 0) &&
+    c.oooCount === 0
+  );
 }
 
 /** RFC 7323 §4.3 (2): the timestamp of what stands at the last ACK sent, or before it, is the one to echo. */
@@ -167,8 +190,9 @@ function release(c: Connection, bytes: number): void {
 
 /** An ACK below SND.UNA (RFC 5961 §5.2). */
 function oldAck(c: Connection, seg: Segment, challenges: boolean): number {
-  const { ack } = c.tcp;
   const reach = Math.min(c.maxWnd, c.bytesAcked);
+  // Header prediction takes the timestamp before it looks at the number (RFC 7323 §4.3)
+  if (predicted(c, seg)) noteTimestamp(c, seg);
   if (seqLt(seg.ack, (c.sndUna - reach) | 0)) {
     if (challenges) challenge(c);
     return ACK_TOO_OLD;
@@ -177,7 +201,6 @@ function oldAck(c: Connection, seg: Segment, challenges: boolean): number {
   // It comes late, but its SACKs may be news
   const delivered = c.delivered;
   tagSacked(c, seg, c.sndUna);
-  if (ack.sackDelivered > 0) countDelivered(c, ack.sackDelivered, false);
   alert(c);
   newlyDelivered(c, delivered);
   sendForRecovery(c);
@@ -250,7 +273,7 @@ function sendForRecovery(c: Connection): void {
 /** The end of a batch in which something was acknowledged: the application may have room again. */
 export function afterAcks(c: Connection): void {
   if (!c.noSpace) return;
-  if (!roomToWrite(c)) tuneSendBuffer(c);
+  tuneSendBuffer(c);
   if (!roomToWrite(c)) return;
   c.noSpace = false;
   chronoStop(c, CHRONO_SNDBUF);

@@ -113,13 +113,8 @@ function takeHead(c: Connection, at: number): boolean {
   if ((flags & TOUCHED) !== 0) {
     if ((flags & SENT_RETRANS) !== 0) c.retransOut -= segs;
     ack.flags |= ACK_RETRANSMITTED;
-  } else if ((flags & SENT_SACKED) === 0) {
-    lastAcked = d[at + XMIT_US] as number;
-    if (!timed) firstAcked = lastAcked;
-    timed = true;
-    if (seqLt(seq, lowest)) lowest = seq;
-    if (full ? seqLe(d[at + END] as number, c.highSeq) : seqLe(c.sndUna, c.highSeq)) ack.flags |= ACK_ORIGINAL;
-  }
+  } else if ((flags & SENT_SACKED) === 0)
+    noteOriginal(c, seq, full ? (d[at + END] as number) : c.sndUna, d[at + XMIT_US] as number);
   if ((flags & SENT_SACKED) !== 0) c.sackedOut -= segs;
   else if (c.sackOk) {
     countDelivered(c, segs, ece);
@@ -136,6 +131,15 @@ function takeHead(c: Connection, at: number): boolean {
   if (!full) return false;
   remove(c, at);
   return true;
+}
+
+/** [seq, end), sent once at `xmit`, is acknowledged and was not SACKed before. */
+function noteOriginal(c: Connection, seq: number, end: number, xmit: number): void {
+  lastAcked = xmit;
+  if (!timed) firstAcked = xmit;
+  timed = true;
+  if (seqLt(seq, lowest)) lowest = seq;
+  if (seqLe(end, c.highSeq)) c.tcp.ack.flags |= ACK_ORIGINAL;
 }
 
 /** The echo is older than the last sending: that was needless, and an earlier one was delivered. */

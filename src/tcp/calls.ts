@@ -1,32 +1,25 @@
-import { EAGAIN, ECONNRESET, ENOTCONN, EPIPE } from "../base/errors.js";
+import { EAGAIN, ECONNRESET, ENOTCONN } from "../base/errors.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 
-import { restartAfterIdle } from "./congestion/window.js";
-import { startOpen } from "./connect.js";
-import { type Connection, dropReceiveBuffer, sendBuffer } from "./connection.js";
+import { type Connection, dropReceiveBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
-  RTO_MIN,
   SYN_RECEIVED,
   SYN_SENT,
-  TIMER_PERSIST,
   URGENT_NONE,
 } from "./constants.js";
-import { awaitsWrite, opensFast } from "./fast-open.js";
-import { queueSynData } from "./fast-open-client.js";
+import { opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
-import { output } from "./output.js";
-import { updateMss } from "./path.js";
-import { roomToQueue } from "./pressure.js";
+import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { readMoved } from "./receive-buffer.js";
-import { setTimer } from "./timer-set.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
+import { inPieces, queueData, writePieces } from "./write.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
@@ -37,8 +30,11 @@ import { setUrgent } from "./urgent-out.js";
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = queueData(c, source, start, length);
-  if (n > 0) output(c);
+  const n = inPieces(c, length) ? writePieces(c, source, start, length) : queueData(c, source, start, length);
+  if (n > 0) {
+    c.pushedSeq = c.writeSeq;
+    output(c);
+  }
   return n;
 }
 
@@ -46,50 +42,11 @@ export function writeConnection(c: Connection, source: Uint8Array, start: number
 export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
   const n = queueData(c, source, start, length);
   if (n > 0) {
+    c.pushedSeq = c.writeSeq;
     setUrgent(c);
     output(c);
   }
   return n;
-}
-
-function queueData(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
-  if (c.finQueued) return -EPIPE;
-  const room = c.sndLimit - c.sndQueued;
-  let n = length < room ? length : room;
-  if (n <= 0) {
-    if (length === 0) return 0;
-    c.noSpace = true;
-    return -EAGAIN;
-  }
-  const snd = sendBuffer(c);
-  n = snd.ensure(c.sndQueued, roomToQueue(c, n));
-  if (n === 0) {
-    // Memory is scarce. What comes back will wake us, if any of it is ours; a look again in a while if not.
-    c.noSpace = true;
-    if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
-    return -EAGAIN;
-  }
-  // Linux asks when it begins a new buffer
-  if (c.writeSeq === c.sndNxt) restartAfterIdle(c);
-  snd.write(c.sndQueued, source, start, n);
-  c.sndQueued += n;
-  c.writeSeq = (c.writeSeq + n) | 0;
-  chronoStart(c, CHRONO_BUSY);
-  if (n < length) c.noSpace = true;
-  return n;
-}
-
-/** A write in none of the states that take data. */
-function earlyWrite(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state === SYN_SENT && awaitsWrite(c)) {
-    const n = queueSynData(c, source, start, length);
-    if (n >= 0) startOpen(c);
-    return n;
-  }
-  // Linux waits for ESTABLISHED; RFC 9293 §3.10.2 would queue
-  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;
-  return neverOpened(c) ? -ENOTCONN : -EPIPE;
 }
 
 /** No attempt was ever made with it. */
@@ -184,7 +141,7 @@ export function shutdownWrite(c: Connection): number {
   return 0;
 }
 
-/** The receiving half: reads end, and what arrives is thrown away. */
+/** The receiving half: reads end; what arrives all the same is acknowledged, and can be read, as on Linux. */
 export function shutdownRead(c: Connection): number {
   if (c.state === CLOSED) return -ENOTCONN;
   c.readShut = true;
@@ -239,9 +196,13 @@ export function abortConnection(c: Connection): void {
   abort(c, 0);
 }
 
-/** TCP_NODELAY, TCP_CORK, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+/** TCP_NODELAY was set: what waits goes, whatever else would hold it (Linux's TCP_NAGLE_PUSH). */
+export function pushWaiting(c: Connection): void {
+  if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
+}
+
+/** TCP_CORK was taken out, or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
-  updateMss(c);
   output(c);
 }

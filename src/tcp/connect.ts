@@ -6,6 +6,7 @@ import type { Connection } from "./connection.js";
 import { KIND_CONNECTION, KIND_TIME_WAIT, SYN_SENT } from "./constants.js";
 import { deferConnect } from "./fast-open-client.js";
 import { sendSyn } from "./handshake-out.js";
+import { beginSearch } from "./mtu-probe.js";
 import { advertisedMss, updateMss } from "./path.js";
 import { endTimeWait } from "./time-wait.js";
 import { clampOf, selectInitialWindow } from "./window.js";
@@ -60,7 +61,7 @@ function chooseSequence(c: Connection): void {
   c.writeSeq = (c.iss + 1) | 0;
   c.sndSml = c.iss;
   c.sndUp = c.iss;
-  c.pushedSeq = c.iss;
+  c.pushedSeq = c.writeSeq;
 }
 
 /** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */
@@ -69,11 +70,15 @@ function offerOptions(c: Connection, route: Route): void {
   const { settings } = tcp;
   const most = advertisedMss(route);
   c.advMss = c.userMss > 0 ? Math.min(c.userMss, most) : most;
-  c.peerMss = MSS_DEFAULT;
+  c.peerMss = c.userMss > 0 ? c.userMss : MSS_DEFAULT;
+  beginSearch(c);
   updateMss(c);
   c.tsOffered = settings.timestamps !== 0;
   // Until the peer has spoken: as if it agreed to all, and had sent nothing
-  if (c.tsOffered) c.mss -= TS_SPACE;
+  if (c.tsOffered) {
+    c.mss -= TS_SPACE;
+    c.probeLow += TS_SPACE;
+  }
   c.rcvMss = RCV_MSS_LEAST;
   c.tsOffset = tcp.isn.tsOffset(settings.timestamps, c.localAddr, c.remoteAddr);
   c.sackOk = settings.sack !== 0;

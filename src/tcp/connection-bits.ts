@@ -7,7 +7,6 @@ export const DSACK_DUE = 0x4;
 export const TS_OK = 0x8;
 const FIN_QUEUED = 0x10;
 const FIN_SENT = 0x20;
-export const TOO_LARGE = 0x40;
 export const NO_SPACE = 0x80;
 const URGENT_MODE = 0x100;
 
@@ -71,14 +70,6 @@ export abstract class ConnectionBits extends TimerNode {
   }
   set finSent(on: boolean) {
     this.bits = on ? this.bits | FIN_SENT : this.bits & ~FIN_SENT;
-  }
-
-  /** The path takes less than what is in flight: that goes again when the batch ends. */
-  get tooLarge(): boolean {
-    return (this.bits & TOO_LARGE) !== 0;
-  }
-  set tooLarge(on: boolean) {
-    this.bits = on ? this.bits | TOO_LARGE : this.bits & ~TOO_LARGE;
   }
 
   /** The application found the send buffer full: tell it when there is room. */

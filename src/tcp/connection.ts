@@ -156,8 +156,10 @@ export class Connection extends ConnectionBits {
   maxWnd = 0;
   /** End of the last segment that was smaller than the MSS (Minshall's variant of Nagle). */
   sndSml = 0;
-  /** Up to where the application asked for PSH, or half a window was sent without it. */
+  /** Up to where the application asked for PSH, or half a window was written without it. */
   pushedSeq = 0;
+  /** Where the last of the pieces begins that writes are cut to (the tail of Linux's write queue). */
+  pieceSeq = 0;
   snd: StreamBuffer | null = null;
 
   // What is in flight: records of SentRuns (offsets, 0 for none), in order of sequence and of time
@@ -331,6 +333,8 @@ export class Connection extends ConnectionBits {
   probeEnd = 0;
   probeAt = 0;
   mtuProbing = false;
+  /** The path MTU before a router said that it is less: what is too large goes again when the batch ends; 0: none did. */
+  pathBefore = 0;
 
   // Urgent data (RFC 6093)
   sndUp = 0;
@@ -390,7 +394,9 @@ export class Connection extends ConnectionBits {
 
   /** RCV.WND: what the peer may still send. */
   get rcvWnd(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // A FIN may stand behind the edge
+    return left > 0 ? left : 0;
   }
 
   /** Nobody holds it any more; it only finishes. */

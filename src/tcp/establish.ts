@@ -2,6 +2,7 @@ import { SYN } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
+import { beginSearch } from "./mtu-probe.js";
 import { updateMss } from "./path.js";
 import { initReceiveBuffer } from "./receive-buffer.js";
 import { noHandshakeSample, sample, updateMinRtt } from "./rtt.js";
@@ -31,8 +32,9 @@ export function measureHandshake(c: Connection, us: number, seg: Segment): void 
  * c.totalRetransmits counts how often the SYN was sent again, c.undoable is false unless that was for a timeout.
  */
 export function initTransfer(c: Connection): void {
-  const { time } = c.tcp;
+  const { settings, time } = c.tcp;
   c.ssthresh = SSTHRESH_INFINITE;
+  c.reordering = settings.reordering;
   // RFC 6298 §5 (5.7)
   if (c.srtt === 0) noHandshakeSample(c);
   // RFC 5681 §3.1: one segment if the SYN was lost; RFC 6298's shorter RTO makes one such loss no sign of congestion
@@ -40,6 +42,7 @@ export function initTransfer(c: Connection): void {
   c.undoable = false;
   c.retransStamp = 0;
   c.cwndStamp = time.ms;
+  beginSearch(c);
   c.congestion.init(c);
   initReceiveBuffer(c);
   expandSendBuffer(c);
@@ -54,7 +57,6 @@ export function established(c: Connection, seg: Segment): void {
   c.sndWl1 = seg.seq;
   c.sndWl2 = seg.ack;
   c.retransmits = 0;
-  c.backoff = 0;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
   c.lastAck = time.ms;

@@ -1,4 +1,4 @@
-import { seqLt } from "../wire/seqnum.js";
+import { seqGt, seqLt } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
 import {
   EARLIER,
@@ -18,6 +18,7 @@ import {
   SENT_TIMED,
   SEQ,
   STRIDE,
+  XMIT_US,
 } from "./sent.js";
 
 /*
@@ -50,10 +51,25 @@ export function remove(c: Connection, at: number): void {
   sent.give(at);
 }
 
+/** How far stamps may run ahead of the clock, us; a greater difference is that of a clock that wrapped. */
+const AHEAD_MOST = 1000;
+
+/**
+ * One reading of the clock serves a whole batch, and of what bears one stamp RACK takes the higher number for the later
+ * (RFC 8985 §6.2, step 2). What goes against that, a retransmission behind new data, is stamped a microsecond later.
+ */
+function stampAfter(d: Int32Array, at: number, tail: number): void {
+  const stamp = d[tail + XMIT_US] as number;
+  const ahead = (stamp - (d[at + XMIT_US] as number)) | 0;
+  if (ahead < 0 || ahead > AHEAD_MOST) return;
+  d[at + XMIT_US] = seqGt(d[at + END] as number, d[tail + END] as number) ? stamp : (stamp + 1) | 0;
+}
+
 /** Just sent: to the end of the order of time. */
 export function sentNow(c: Connection, at: number): void {
   untime(c, at);
   const d = c.tcp.sent.data;
+  if (c.timeTail !== 0) stampAfter(d, at, c.timeTail);
   d[at + FLAGS] = (d[at + FLAGS] as number) | SENT_TIMED;
   d[at + EARLIER] = c.timeTail;
   d[at + LATER] = 0;

@@ -1,8 +1,9 @@
 import { TS_SPACE } from "../wire/tcp.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
-import { DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
+import { CLOSED, DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
 import type { Listener } from "./listen.js";
+import { routeOf } from "./path.js";
 import { deliveryRate } from "./rate.js";
 
 /** TCPI_OPT_* of Linux's tcp.h: bits of {@link TcpInfo.options}. */
@@ -122,7 +123,7 @@ function always(c: Connection): TcpInfo {
 
 /** What the handshake agreed on, and what is known of the path. */
 function opening(c: Connection): TcpInfo {
-  const { route } = c;
+  const route = c.state === CLOSED ? c.route : routeOf(c);
   return {
     ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
     // Linux takes the timestamps off what was offered

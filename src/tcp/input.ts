@@ -1,5 +1,5 @@
-import { ECONNREFUSED, ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe } from "../wire/seqnum.js";
+import { ECONNRESET, EPIPE } from "../base/errors.js";
+import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
@@ -36,7 +36,8 @@ export function connectionInput(c: Connection, seg: Segment): void {
 
 /** Reads the options, and what of them is the connection's. */
 function takeOptions(c: Connection, seg: Segment): void {
-  if (seg.optionsLength === 0) {
+  // A SYN's absent options say something, too
+  if (seg.optionsLength === 0 && (seg.flags & SYN) === 0) {
     seg.ts = false;
     seg.sackBlocks = 0;
   } else parseOptions(c.tcp, seg);
@@ -70,6 +71,11 @@ function checkTimestamp(c: Connection, seg: Segment): boolean {
   if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejectsSegment(c, seg)) return true;
   const { counters } = c.tcp;
   if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  // As Linux: a bare ACK that was overtaken by data of the peer's is common, and asks for no answer
+  if ((seg.flags & ACK) !== 0 && !isData(seg) && seqGt(c.rcvNxt, seg.seq)) {
+    counters.TcpExtPAWSOldAck++;
+    return false;
+  }
   counters.TcpExtPAWSEstab++;
   if (isData(seg) || mayAnswerInvalid(c)) {
     staleText(c, seg);
@@ -85,27 +91,35 @@ function isData(seg: Segment): boolean {
 
 /** First: is any of it in the window? What is old or beyond is answered with an ACK. */
 function checkSequence(c: Connection, seg: Segment): boolean {
-  // §3.5, figure 8: in a simultaneous open the peer's SYN comes again, with the ACK of ours
-  if (c.state === SYN_RECEIVED && (seg.flags & (SYN | ACK | RST)) === (SYN | ACK) && seg.seq === c.irs) {
-    simultaneousAck(c, seg);
-    return false;
-  }
-  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0) + ((seg.flags & SYN) !== 0 ? 1 : 0);
-  // As Linux: from what the last ACK said on, to one past the right edge
-  if (((seg.seq + span - c.rcvAcked) | 0) >= 0 && ((seg.seq - c.rcvAdv) | 0) <= 0) return true;
+  if (acceptable(c, seg)) return true;
   const { counters } = c.tcp;
   if ((seg.flags & RST) !== 0) {
-    // §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset
-    if (seg.seq === ((c.rcvNxt - 1) | 0) && (c.state === CLOSE_WAIT || c.state === LAST_ACK || c.state === CLOSING))
-      reset(c);
+    if (behindFin(c, seg)) reset(c);
     return false;
   }
   if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  if (seqGt(seg.seq, c.rcvNxt)) counters.TcpExtBeyondWindow++;
   if (isData(seg) || mayAnswerInvalid(c)) {
     staleText(c, seg);
     sendAck(c);
   } else counters.TcpExtTCPACKSkippedSeq++;
   return false;
+}
+
+/**
+ * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge.
+ */
+function acceptable(c: Connection, seg: Segment): boolean {
+  const end = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0) + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
+  if (((end - c.rcvAcked) | 0) < 0) return false;
+  // A FIN that was taken may stand behind the edge. Text beyond it is refused later: its ACK counts (§3.10.7.4)
+  return ((seg.seq - seqMax(c.rcvAdv, c.rcvNxt)) | 0) <= 0;
+}
+
+/** §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset. */
+function behindFin(c: Connection, seg: Segment): boolean {
+  const { state } = c;
+  return seg.seq === ((c.rcvNxt - 1) | 0) && (state === CLOSE_WAIT || state === LAST_ACK || state === CLOSING);
 }
 
 /** A retransmission of what has all come: our ACK was lost, or late. It is acknowledged again, at once. */
@@ -135,7 +149,7 @@ function trimOld(c: Connection, seg: Segment): void {
  */
 function checkReset(c: Connection, seg: Segment): boolean {
   if ((seg.flags & RST) === 0) return true;
-  if (seg.seq !== c.rcvNxt && !endsSacked(c, seg.seq)) return challenge(c);
+  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) return challenge(c);
   reset(c);
   return false;
 }
@@ -148,27 +162,26 @@ function endsSacked(c: Connection, seq: number): boolean {
 function reset(c: Connection): void {
   const { counters } = c.tcp;
   switch (c.state) {
-    case SYN_RECEIVED:
-      // An active open: simultaneous open refused
-      counters.TcpAttemptFails++;
-      destroy(c, ECONNREFUSED);
-      break;
     case CLOSE_WAIT:
       destroy(c, EPIPE);
       break;
-    case ESTABLISHED:
-    case FIN_WAIT_1:
-    case FIN_WAIT_2:
-      destroy(c, ECONNRESET);
-      break;
     default:
-      destroy(c, 0);
+      // Only in SYN-RECEIVED has it not come to anything
+      if (c.state === SYN_RECEIVED) counters.TcpAttemptFails++;
+      destroy(c, ECONNRESET);
   }
 }
 
-/** Fourth: SYN in a synchronized state. RFC 5961 §4.2: a challenge, whatever its number. */
+/**
+ * Fourth: SYN in a synchronized state. RFC 5961 §4.2: a challenge, whatever its number. But in a simultaneous open (RFC 9293
+ * §3.5, figure 8) the peer's SYN comes again, with the ACK of ours.
+ */
 function checkSyn(c: Connection, seg: Segment): boolean {
-  return (seg.flags & SYN) === 0 || challengeSyn(c);
+  if ((seg.flags & SYN) === 0) return true;
+  const answer = c.state === SYN_RECEIVED && c.owner !== null && (seg.flags & (ACK | FIN)) === ACK && seg.length === 0;
+  if (!answer || seg.seq !== c.irs || seg.ack !== c.sndNxt) return challengeSyn(c);
+  simultaneousAck(c, seg);
+  return false;
 }
 
 function challengeSyn(c: Connection): false {

@@ -11,10 +11,12 @@ import { fastOpenAnswered } from "./fast-open-client.js";
 import { fastOpenComplete } from "./fast-open-server.js";
 import { markLost } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
+import { beginSearch } from "./mtu-probe.js";
 import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
 import { lossWithoutCongestion } from "./recovery-path.js";
+import { dsackSet } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { NEXT } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
@@ -75,7 +77,8 @@ function takeSyn(c: Connection, seg: Segment): void {
   c.rcvAdv = (c.rcvNxt + window) | 0;
   c.rcvAcked = c.rcvNxt;
   c.sndWl1 = seg.seq;
-  c.peerMss = offeredMss(seg);
+  const offered = offeredMss(seg);
+  c.peerMss = c.userMss > 0 && c.userMss < offered ? c.userMss : offered;
   c.tsOk = c.tsOffered && seg.ts;
   c.sackOk = settings.sack !== 0 && seg.sackOk;
   if (c.tsOk) agreeTimestamps(c, seg.tsval, time.s);
@@ -146,17 +149,17 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   setState(c, SYN_RECEIVED);
   c.sndWl2 = c.iss;
   if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
+  beginSearch(c);
   updateMss(c);
   sendSynAgain(c, SYN | ACK);
 }
 
-/** The peer's SYN-ACK in a simultaneous open. */
+/** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */
 export function simultaneousAck(c: Connection, seg: Segment): void {
-  if (processAck(c, seg, false) !== ACK_TAKEN || !seqGt(seg.ack, c.iss)) {
-    resetUnknown(c.tcp, seg);
-    return;
-  }
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
   synReceivedAck(c, seg);
+  // The SYN has come twice (RFC 2883)
+  dsackSet(c, seg.seq, c.rcvNxt);
   c.ackNow = true;
 }
 

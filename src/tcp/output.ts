@@ -5,6 +5,7 @@ import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
+  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
@@ -15,7 +16,7 @@ import {
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
-import { probeMtu } from "./mtu-probe.js";
+import { probeDue, probeSent } from "./mtu-probe.js";
 import { armPace, paced, paceSent } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
@@ -38,10 +39,14 @@ import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, 
 import { setSenderTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
 
-/** How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe). */
+/**
+ * How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe); one burst, with
+ * more to come behind it.
+ */
 export const PUSH = 0;
 export const PUSH_NOW = 1;
 export const PUSH_ONE = 2;
+export const PUSH_FIRST = 3;
 
 /** Whether data or a FIN may still be sent from this state. */
 function sendsData(c: Connection): boolean {
@@ -96,9 +101,9 @@ export function push(c: Connection, how: number): boolean {
   const most = burstSegments(c, mss);
   let sent = 0;
   if (how !== PUSH_ONE) {
-    const probed = probeMtu(c);
-    if (probed < 0) return false;
-    sent += probed;
+    const size = probeDue(c, unsentBytes(c));
+    if (size < 0) return false;
+    if (size > 0 && sendProbe(c, size)) sent++;
   }
   let held = HELD_NOT;
   while (hasUnsent(c)) {
@@ -106,10 +111,10 @@ export function push(c: Connection, how: number): boolean {
     if (quota === 0) break;
     held = holdsBack(c, mss, most, how);
     if (held !== HELD_NOT) break;
-    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss);
+    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss, how);
     if (segments < 0) break;
     sent += segments;
-    if (how === PUSH_ONE) break;
+    if (how >= PUSH_ONE) break;
   }
   if (held === HELD_WINDOW) chronoStart(c, CHRONO_RWND);
   else chronoStop(c, CHRONO_RWND);
@@ -131,7 +136,20 @@ function holdsBack(c: Connection, mss: number, most: number, how: number): numbe
   if (!firstFits(c, mss)) return HELD_WINDOW;
   const unsent = unsentBytes(c);
   if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
-  return how === PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+}
+
+/** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
+function sendProbe(c: Connection, size: number): boolean {
+  const seq = c.sndNxt;
+  const { mss } = c;
+  // Not as a run of segments
+  c.mss = size;
+  const sent = sendRun(c, size, unsentBytes(c) === size ? ACK | PSH : ACK, size);
+  c.mss = mss;
+  if (sent < 0) return false;
+  probeSent(c, seq);
+  return true;
 }
 
 function finish(c: Connection, how: number, sent: number, cwndLimited: boolean): boolean {
@@ -171,14 +189,32 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 }
 
 /** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
-function sendNew(c: Connection, length: number, mss: number): number {
-  const last = length === unsentBytes(c);
-  const fin = last && c.finQueued && length < windowRoom(c);
-  // RFC 9293 §3.9.1.2: PSH where the data ends, and as Linux has it where a row of more than one segment does
-  const flags = ACK | (fin ? FIN : 0) | (length > mss || (last && length > 0) ? PSH : 0);
-  const segments = sendRun(c, length, flags, mss);
-  if (segments < 0) block(c);
-  return segments;
+function sendNew(c: Connection, length: number, mss: number, how: number): number {
+  let rest = length;
+  let first = 0;
+  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
+  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+    first = sendRun(c, mss, ACK, mss);
+    if (first < 0) {
+      block(c);
+      return first;
+    }
+    rest -= mss;
+  }
+  const last = rest === unsentBytes(c);
+  // Linux lets the FIN behind a row run over the window by its one number
+  const fin = last && c.finQueued && (length > mss || rest < windowRoom(c));
+  // RFC 9293 §3.9.1.2: where the data ends
+  const ends = last && rest > 0 && how !== PUSH_FIRST;
+  const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (ends || first > 0 ? PSH : 0), mss);
+  if (segments >= 0) {
+    // Of the row, not of the data: sent again it goes without
+    if (!ends && first > 0)
+      c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] = (c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
+  block(c);
+  return first > 0 ? first : segments;
 }
 
 /** Sends [SND.NXT, +length) and the flags, and notes what is in flight. @returns segments, or a negative errno */

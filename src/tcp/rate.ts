@@ -80,6 +80,14 @@ export function rateSent(c: Connection, runs: SentRuns, at: number): void {
   else d[at + FLAGS] = (d[at + FLAGS] as number) & ~SENT_APP_LIMITED;
 }
 
+/** The application has let the connection run dry: until what is in flight is delivered, rates are lower bounds. */
+export function checkAppLimited(c: Connection): void {
+  const { inFlight } = c;
+  if (((c.writeSeq - c.sndNxt) | 0) >= c.mss || inFlight >= c.cwnd || c.lostOut > c.retransOut) return;
+  const limit = (c.delivered + inFlight) | 0;
+  c.appLimited = limit !== 0 ? limit : 1;
+}
+
 /** A run was delivered, by ACK or SACK: of all that one ACK delivers the one sent last makes the sample. */
 export function rateDelivered(c: Connection, rs: RateSample, runs: SentRuns, at: number): void {
   const d = runs.data;

@@ -122,6 +122,13 @@ function joinRanges(c: Connection, next: number): number {
     if (seqGt(ranges[2 * n + 1] as number, end)) end = ranges[2 * n + 1] as number;
     n++;
   }
+  if (n > 0 && c.rcvFin && seqLe(next, c.rcvFinSeq) && seqGt(end, c.rcvFinSeq)) {
+    // Not past the peer's FIN; what is behind it is thrown away with it
+    n--;
+    ranges[2 * n] = c.rcvFinSeq;
+    ranges[2 * n + 1] = end;
+    end = c.rcvFinSeq;
+  }
   if (n > 0) {
     ranges.copyWithin(0, 2 * n, 2 * c.oooCount);
     c.oooCount -= n;

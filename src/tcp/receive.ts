@@ -44,8 +44,9 @@ export function processText(c: Connection, seg: Segment): void {
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
-  // Data behind the peer's FIN cannot be
-  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
+  // Data behind the peer's FIN cannot be; what is in order passes over a FIN that was none, see acceptNext
+  if (c.rcvFin && seg.seq !== c.rcvNxt && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq))
+    seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
   if (seg.length === 0) {
     c.ackNow = true;
     touch(c);
@@ -59,8 +60,8 @@ export function processText(c: Connection, seg: Segment): void {
     return;
   }
   ecnReceived(c, seg);
-  if (c.readShut) discardText(c, seg);
-  else if (seg.seq === c.rcvNxt) acceptNext(c, seg);
+  // Where only reading was shut it can still be read, as on Linux
+  if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
 }
 
@@ -110,24 +111,13 @@ export function oldBytes(c: Connection, seq: number, end: number): void {
   dsackSet(c, seq, end);
 }
 
-/** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
-function discardText(c: Connection, seg: Segment): void {
-  // What came out of order before reading was shut
-  if (c.oooCount > 0) pruneOutOfOrder(c);
-  if (seg.seq !== c.rcvNxt) {
-    sendAck(c);
-    return;
-  }
-  c.rcvNxt = (c.rcvNxt + seg.length) | 0;
-  c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
-  c.bytesReceived += seg.length;
-  dataArrived(c, seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
-  touch(c);
-}
-
 /** Stores the next text in order. */
 function acceptNext(c: Connection, seg: Segment): void {
   const holes = hasHoles(c);
+  const fin = (seg.flags & FIN) !== 0;
+  // As Linux: nothing comes behind a FIN that is in order, but one before the end of what is in order never was
+  if (fin && c.oooCount > 0) pruneOutOfOrder(c);
+  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   let moved = receiveData(c, seg.seq, seg.payload, seg.length);
   if (moved < 0 && c.oooCount > 0) {
     // What holds the memory may be what waits for this
@@ -196,14 +186,15 @@ function dropped(c: Connection, seg: Segment): void {
 
 /** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
 export function noteFin(c: Connection, seg: Segment): void {
-  if (c.rcvFin) {
+  const at = (seg.seq + seg.length) | 0;
+  if (c.rcvFin && at !== c.rcvNxt) {
     // A FIN sent again, before what is missing in front of it has come
     c.ackNow = true;
     touch(c);
     return;
   }
   c.rcvFin = true;
-  c.rcvFinSeq = (seg.seq + seg.length) | 0;
+  c.rcvFinSeq = at;
   if (seg.length > 0 || c.rcvFinSeq === c.rcvNxt) return;
   // Out of order, like data; what came with it has been answered
   c.ackDue = true;
@@ -244,8 +235,9 @@ function takeFin(c: Connection): void {
   c.rcvNxt = (c.rcvNxt + 1) | 0;
   // As Linux counts
   c.bytesReceived++;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   c.ackDue = true;
+  // What came from behind it cannot be
+  if (c.oooCount > 0) pruneOutOfOrder(c);
   sackReset(c);
   wake(c, EVENT_READABLE);
 }

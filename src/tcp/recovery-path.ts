@@ -1,9 +1,11 @@
 import type { Connection } from "./connection.js";
 import { CA_LOSS } from "./constants.js";
-import { markLost } from "./flight.js";
+import { dataLength, markLost } from "./flight.js";
+import { routeOf } from "./path.js";
 import { currentSsthresh, setCaState } from "./reduction.js";
 import { retransmitLost } from "./retransmit.js";
-import { END, FLAGS, NEXT, SEGS, SENT_SACKED, SEQ } from "./sent.js";
+import { currentMss } from "./send-rules.js";
+import { FLAGS, MSS, NEXT, SEGS, SENT_SACKED } from "./sent.js";
 
 /*
  * Loss that is no sign of congestion: a path that takes less (RFC 1191), data of a SYN that was not taken (RFC 7413).
@@ -21,16 +23,24 @@ export function lossWithoutCongestion(c: Connection): void {
   retransmitLost(c);
 }
 
+/**
+ * A router has said that the path takes less than `before`, and IP has believed it or not: what was too large goes again,
+ * window untouched.
+ */
+export function pathReported(c: Connection, before: number): void {
+  const route = routeOf(c);
+  if (route !== null && route.mtu < before) resendTooLarge(c);
+}
+
 /** RFC 1191 §6.4: what was sent in segments larger than the path takes goes again in smaller ones. */
 export function resendTooLarge(c: Connection): void {
   const d = c.tcp.sent.data;
-  const before = c.lostOut;
+  const mss = currentMss(c);
   for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) {
-    const segs = d[at + SEGS] as number;
-    const size = Math.ceil((((d[at + END] as number) - (d[at + SEQ] as number)) | 0) / segs);
-    if (size > c.mss && ((d[at + FLAGS] as number) & SENT_SACKED) === 0) markLost(c, at);
+    const size = (d[at + SEGS] as number) === 1 ? dataLength(c, at) : (d[at + MSS] as number);
+    if (size > mss && ((d[at + FLAGS] as number) & SENT_SACKED) === 0) markLost(c, at);
   }
-  if (c.lostOut === before) return;
+  if (c.lostOut === 0) return;
   c.retransHint = 0;
   if (!c.sackOk) limitDuplicates(c);
   lossWithoutCongestion(c);

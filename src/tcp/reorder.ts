@@ -5,9 +5,9 @@ import type { Connection } from "./connection.js";
  * Reordering, and what stands for SACKs without SACK: sackedOut then counts duplicate ACKs.
  */
 
-/** One past the highest sequence number SACKed; SND.UNA when nothing is. */
+/** One past the highest sequence number SACKed; SND.UNA when nothing is, or when the peer has no SACK. */
 export function highestSacked(c: Connection): number {
-  return c.sackedOut === 0 ? c.sndUna : c.sackedTop;
+  return c.sackedOut === 0 || !c.sackOk ? c.sndUna : c.sackedTop;
 }
 
 /** Something below what had been SACKed came late, not lost. @param byTimestamps how it was found */

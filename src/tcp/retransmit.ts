@@ -36,18 +36,21 @@ export function resend(c: Connection, at: number, most: number): number {
   const { counters, sent, time } = c.tcp;
   const d = sent.data;
   if (((d[at + FLAGS] as number) & SENT_SYN) !== 0) return resendSyn(c, at);
+  // RFC 4821 §7.6: what becomes of a probe says nothing now
+  c.probeSize = 0;
   // A part of the only segment was acknowledged
   if (seqLt(d[at + SEQ] as number, c.sndUna)) d[at + SEQ] = c.sndUna;
   const mss = currentMss(c);
   const result = cut(c, at, most, mss);
   if (result < 0) return result;
-  const flags = sent.data[at + FLAGS] as number;
   const length = dataLength(c, at);
   const segs = sent.data[at + SEGS] as number;
+  const flags = sent.data[at + FLAGS] as number;
   counters.TcpRetransSegs += segs;
   c.totalRetransmits += segs;
   c.bytesRetransmitted += length;
-  const code = ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | ((flags & SENT_PSH) !== 0 && length > 0 ? PSH : 0);
+  const code =
+    ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | (segs > 1 || ((flags & SENT_PSH) !== 0 && length > 0) ? PSH : 0);
   const wire = transmit(c, sent.data[at + SEQ] as number, length, code);
   if (wire < 0) {
     counters.TcpExtTCPRetransFail++;
@@ -130,7 +133,8 @@ export function retransmit(c: Connection, at: number, most: number): number {
   const result = resend(c, at, most);
   const d = c.tcp.sent.data;
   const segs = d[at + SEGS] as number;
-  if (result >= 0) {
+  // After an undo the one sent before may still be in flight: it is counted once
+  if (result >= 0 && ((d[at + FLAGS] as number) & SENT_RETRANS) === 0) {
     d[at + FLAGS] = (d[at + FLAGS] as number) | SENT_RETRANS;
     c.retransOut += segs;
   }

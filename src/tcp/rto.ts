@@ -114,12 +114,12 @@ function untilNext(c: Connection): number {
 
 function countTimeout(c: Connection): void {
   const { time } = c.tcp;
-  c.retransmits++;
-  c.totalRto++;
-  if (c.rtoStamp === 0) {
+  if (c.retransmits === 0) {
     c.rtoStamp = time.ms === 0 ? 1 : time.ms;
     c.totalRtoRecoveries++;
   }
+  c.retransmits++;
+  c.totalRto++;
 }
 
 /** Which kind of recovery the timeout put an end to. */

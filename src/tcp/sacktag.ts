@@ -2,7 +2,7 @@ import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { ACK_DSACK, ACK_DSACK_PROBE, ACK_NEW_SACK, ACK_ORIGINAL } from "./ack-state.js";
 import type { Connection } from "./connection.js";
 import { CA_LOSS } from "./constants.js";
-import { remove, split, untime } from "./flight.js";
+import { dataLength, remove, split, untime } from "./flight.js";
 import { rackDelivered } from "./rack.js";
 import { rateDelivered } from "./rate.js";
 import { highestSacked, noteSackReordering } from "./reorder.js";
@@ -152,7 +152,7 @@ function walk(c: Connection, from: number, i: number): number {
     if (((d[at + FLAGS] as number) & SENT_SACKED) !== 0 && !dup) continue;
     if (!covers(c, at, start, end)) continue;
     tagOne(c, at, dup);
-    at = mergeSacked(c, at);
+    if (!dup) at = mergeSacked(c, at);
   }
   return c.rtxTail;
 }
@@ -198,21 +198,8 @@ function tagOne(c: Connection, at: number, dup: boolean): void {
   if (seqLe(end, c.sndUna)) return;
   if ((flags & SENT_SACKED) === 0) {
     rackDelivered(c, at);
-    if ((flags & SENT_RETRANS) !== 0) {
-      // Not held lost: the retransmission is still under way
-      if ((flags & SENT_LOST) !== 0) {
-        flags &= ~(SENT_LOST | SENT_RETRANS);
-        c.lostOut -= segs;
-        c.retransOut -= segs;
-      }
-    } else {
-      if ((flags & TOUCHED) === 0) firstDelivery(c, seq, end, d[at + XMIT_US] as number);
-      if ((flags & SENT_LOST) !== 0) {
-        flags &= ~SENT_LOST;
-        c.lostOut -= segs;
-      }
-    }
-    flags |= SENT_SACKED;
+    if ((flags & TOUCHED) === 0) firstDelivery(c, seq, end, d[at + XMIT_US] as number);
+    flags = notLost(c, flags, segs) | SENT_SACKED;
     ack.flags |= ACK_NEW_SACK;
     // The first of all: what was known as the top is of another age
     if (c.sackedOut === 0 || seqGt(end, c.sackedTop)) c.sackedTop = end;
@@ -228,6 +215,15 @@ function tagOne(c: Connection, at: number, dup: boolean): void {
   if ((flags & SENT_SACKED) !== 0) untime(c, at);
 }
 
+/** What was held lost, and perhaps sent again, has arrived. @returns the flags that are left */
+function notLost(c: Connection, flags: number, segs: number): number {
+  // Not held lost: a retransmission is still under way
+  if ((flags & SENT_LOST) === 0) return flags;
+  c.lostOut -= segs;
+  if ((flags & SENT_RETRANS) !== 0) c.retransOut -= segs;
+  return flags & ~(SENT_LOST | SENT_RETRANS);
+}
+
 /** Data sent once and never again has arrived: a round trip to measure, and perhaps reordering. */
 function firstDelivery(c: Connection, seq: number, end: number, xmit: number): void {
   const { ack } = c.tcp;
@@ -240,18 +236,37 @@ function firstDelivery(c: Connection, seq: number, end: number, xmit: number): v
   ack.lastSacked = xmit;
 }
 
-/** A SACKed record joins a SACKed one before it, so that a window with few holes has few records. */
+/**
+ * A SACKed record joins a SACKed one before it, and the one behind it likewise, so that a window with few holes has few
+ * records. As in Linux one of them sent again makes that of all: DSACKs and round trips are judged by it.
+ */
 function mergeSacked(c: Connection, at: number): number {
   const d = c.tcp.sent.data;
   const prev = d[at + PREV] as number;
-  if (prev === 0) return at;
-  const plain = SENT_SACKED | SENT_EVER | SENT_RETRANS | SENT_LOST;
-  const flags = d[at + FLAGS] as number;
-  if ((flags & plain) !== SENT_SACKED || ((d[prev + FLAGS] as number) & plain) !== SENT_SACKED) return at;
-  if (d[prev + MSS] !== d[at + MSS]) return at;
+  if (!plainSacked(d, at) || prev === 0 || !plainSacked(d, prev)) return at;
+  const size = segmentLength(c, at);
+  if (size === 0 || segmentLength(c, prev) !== size) return at;
+  join(c, prev, at, size);
+  const next = d[prev + NEXT] as number;
+  if (next !== 0 && plainSacked(d, next) && segmentLength(c, next) === size) join(c, prev, next, size);
+  return prev;
+}
+
+function plainSacked(d: Int32Array, at: number): boolean {
+  return ((d[at + FLAGS] as number) & (SENT_SACKED | SENT_RETRANS | SENT_LOST)) === SENT_SACKED;
+}
+
+/** Linux's tcp_skb_seglen. */
+function segmentLength(c: Connection, at: number): number {
+  const d = c.tcp.sent.data;
+  return (d[at + SEGS] as number) > 1 ? (d[at + MSS] as number) : dataLength(c, at);
+}
+
+function join(c: Connection, prev: number, at: number, size: number): void {
+  const d = c.tcp.sent.data;
   d[prev + END] = d[at + END] as number;
   d[prev + SEGS] = (d[prev + SEGS] as number) + (d[at + SEGS] as number);
-  d[prev + FLAGS] = (d[prev + FLAGS] as number) | (flags & (SENT_FIN | SENT_PSH));
+  d[prev + MSS] = size;
+  d[prev + FLAGS] = (d[prev + FLAGS] as number) | ((d[at + FLAGS] as number) & (SENT_FIN | SENT_PSH | SENT_EVER));
   remove(c, at);
-  return prev;
 }

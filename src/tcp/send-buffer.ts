@@ -29,12 +29,17 @@ export function tuneSendBuffer(c: Connection): void {
   // Where cwnd is what limits, more would only wait (Linux's tcp_should_expand_sndbuf)
   if (c.inFlight >= c.cwnd) return;
   expandSendBuffer(c);
+  c.cwndStamp = c.tcp.time.ms;
 }
 
-/** Linux's sk_stream_is_writeable: a third of the buffer is free, and not too much is unsent. */
+/** TCP_NOTSENT_LOWAT, the socket's or the stack's. */
+export function lowWater(c: Connection): number {
+  return c.notsentLowat !== 0 ? c.notsentLowat : c.tcp.settings.notsentLowat;
+}
+
+/** Linux's sk_stream_is_writeable: a third of the buffer is free, and less than half of what may be is unsent. */
 export function roomToWrite(c: Connection): boolean {
   // So it is with most of what a receiver's batch touches
   if (c.sndQueued === 0 && c.tcp.settings.notsentLowat > 0) return true;
-  const lowat = c.notsentLowat !== 0 ? c.notsentLowat : c.tcp.settings.notsentLowat;
-  return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) < lowat;
+  return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) * 2 < lowWater(c);
 }

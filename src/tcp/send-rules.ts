@@ -1,7 +1,8 @@
-import { TS_SPACE } from "../wire/tcp.js";
+import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_RECOVERY, ECN_QUEUE_CWR, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { CA_RECOVERY, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
+import { routeOf } from "./path.js";
 import { XMIT_US } from "./sent.js";
 
 /*
@@ -12,12 +13,16 @@ import { XMIT_US } from "./sent.js";
 const WINDOW_DIVISOR = 3;
 /** Small bursts are not put off when the last one is so long ago, us. */
 const RECENT_US = 1000;
+/** Nor are they when the next ACK is further off than this, or than half a round trip. */
+const NEAR_US = 1000;
 /** A burst lasts about 2^-10 s at the pacing rate. */
 const PACING_SHIFT = 10;
 const RTT_SHIFT = 9;
 
 /** Eff.snd.MSS for the next segment: less what its SACK blocks take (RFC 6691). */
 export function currentMss(c: Connection): number {
+  // RFC 1191 §6.3: the path may have changed since
+  routeOf(c);
   if (c.sackBlocks === 0 && !c.dsackDue) return c.mss;
   return c.mss - optionBytes(c) + (c.tsOk ? TS_SPACE : 0);
 }
@@ -34,6 +39,14 @@ export function cwndQuota(c: Connection): number {
 /** Bytes between SND.NXT and the right edge of the window. */
 export function windowRoom(c: Connection): number {
   return (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+}
+
+/** What one buffer of Linux's write queue takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
+export function pieceSize(c: Connection): number {
+  const { mss } = c;
+  const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
+  const most = half > 0 && half < GSO_MAX_PAYLOAD ? half : GSO_MAX_PAYLOAD;
+  return most > mss ? most - (most % mss) : mss;
 }
 
 /** RFC 6093: the peer has not acknowledged all that is urgent. */
@@ -82,7 +95,8 @@ export function defersBurst(c: Connection, unsent: number, mss: number, most: nu
   if (limit >= most * mss) return HELD_NOT;
   if (limit >= Math.floor(Math.min(c.sndWnd, c.cwnd * mss) / WINDOW_DIVISOR)) return HELD_NOT;
   const sinceHead = (us - (c.tcp.sent.data[c.rtxHead + XMIT_US] as number)) | 0;
-  if (sinceHead < c.srtt >> 4) return HELD_NOT;
+  const half = c.srtt >> 4;
+  if ((c.srtt >> 3) - sinceHead > (half < NEAR_US ? half : NEAR_US)) return HELD_NOT;
   if (cong < room) {
     if (cong <= unsent) return HELD_CWND;
   } else if (room <= unsent) return HELD_WINDOW;
@@ -90,8 +104,8 @@ export function defersBurst(c: Connection, unsent: number, mss: number, most: nu
   return c.finQueued ? HELD_NOT : HELD_APP;
 }
 
-/** Bytes that may go in one row; one segment where a header bit or pointer must not be repeated in others. */
+/** Bytes that may go in one row; one segment where the urgent pointer must not be repeated in others. */
 export function rowLimit(c: Connection, mss: number): number {
-  if ((c.ecn & ECN_QUEUE_CWR) !== 0 || urgentMode(c)) return mss;
+  if (urgentMode(c)) return mss;
   return GSO_MAX_PAYLOAD - (GSO_MAX_PAYLOAD % mss);
 }

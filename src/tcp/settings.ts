@@ -88,7 +88,7 @@ export class TcpSettings {
   synRetries = 6;
   synackRetries = 5;
   retries2 = 15;
-  orphanRetries = 8;
+  orphanRetries = 0;
   finTimeout = 60_000;
   maxTimeWait = 262144;
   keepIdle = 7_200_000;
@@ -131,7 +131,7 @@ export class TcpSettings {
       this.retries2 = v;
     });
     on("tcp_orphan_retries", (v) => {
-      this.orphanRetries = v === 0 ? 8 : v;
+      this.orphanRetries = v;
     });
     on("tcp_fin_timeout", (v) => {
       this.finTimeout = v * 1000;

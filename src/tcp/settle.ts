@@ -4,7 +4,7 @@ import { sendOwedAck } from "./ack-timers.js";
 import type { Connection } from "./connection.js";
 import type { TcpContext } from "./context.js";
 import { output } from "./output.js";
-import { resendTooLarge } from "./recovery-path.js";
+import { pathReported } from "./recovery-path.js";
 
 /**
  * The end of a batch: every connection that something happened to sends what it now may, and decides once whether
@@ -23,9 +23,10 @@ export function settle(tcp: TcpContext): void {
 }
 
 function settleConnection(c: Connection): void {
-  if (c.tooLarge) {
-    c.tooLarge = false;
-    resendTooLarge(c);
+  if (c.pathBefore !== 0) {
+    const before = c.pathBefore;
+    c.pathBefore = 0;
+    pathReported(c, before);
   }
   // What is sent bears the ACK
   output(c);

@@ -2,11 +2,13 @@ import { ENETUNREACH, ENOBUFS } from "../base/errors.js";
 import type { Route } from "../ip/route.js";
 import { PROTO_TCP } from "../ip/transport.js";
 import { GSO_TCP4 } from "../link/tx-queue.js";
-import { seqLe } from "../wire/seqnum.js";
+import { seqGt, seqLe } from "../wire/seqnum.js";
 import {
   ACK as ACK_,
   CWR as CWR_,
   ECE as ECE_,
+  FIN,
+  PSH as PSH_,
   SYN as SYN_,
   TCP_CHECKSUM,
   TCP_HEADER as TCP_HEADER_,
@@ -26,6 +28,7 @@ import { windowToOffer } from "./window.js";
 const TCP_HEADER = TCP_HEADER_;
 const SYN = SYN_;
 const ACK = ACK_;
+const PSH = PSH_;
 const CWR = CWR_;
 const ECE = ECE_;
 const ECN_OK = ECN_OK_;
@@ -59,7 +62,9 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
   }
   const { dv } = memory;
-  const more = c.ecn === 0 || (flags & SYN) !== 0 ? flags : flags | ecnFlags(c, seq, length);
+  // Linux ends a row of more than one segment with PSH, whatever the application said
+  const push = length > mss ? flags | PSH : flags;
+  const more = c.ecn === 0 || (flags & SYN) !== 0 ? push : push | ecnFlags(c, seq, length);
   dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
   dv.setInt32(l4 + 4, seq);
   dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
@@ -89,7 +94,8 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
 }
 
 function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
-  c.tcp.counters.TcpOutSegs += segments;
+  if (length === 0 ? isFirst(c, seq, flags) : seqGt((seq + length) | 0, c.sndNxt))
+    c.tcp.counters.TcpOutSegs += segments;
   c.segsOut += segments;
   c.lastSentUs = c.tcp.time.us;
   if ((flags & ACK) !== 0) ackSent(c);
@@ -100,6 +106,12 @@ function sentSegments(c: Connection, seq: number, length: number, flags: number,
   if (c.inFlight === 0) c.congestion.cwndEvent?.(c, CA_EVENT_TX_START);
   c.lastSend = c.tcp.time.ms;
   dataSent(c);
+}
+
+/** RFC 4022: tcpOutSegs counts no segment that only sends something again. */
+function isFirst(c: Connection, seq: number, flags: number): boolean {
+  if ((flags & SYN) !== 0) return c.totalRetransmits === 0;
+  return (flags & FIN) === 0 || seq === c.sndNxt;
 }
 
 /** RFC 3168 §6.1.5: only new data bears ECT; what is sent again, and bare ACKs, do not. */

@@ -1,4 +1,12 @@
-import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
+import {
+  CLOSE_WAIT,
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "../../src/tcp/constants.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, type View } from "./inspect.js";
 import type { Life } from "./life.js";
@@ -17,12 +25,13 @@ export function shutdownMoves(v: View, moves: D.Moves): void {
 }
 
 /** CLOSE by an owner that lets go. */
-export function closeMoves(v: View, moves: D.Moves): void {
+/** @param room for one more record of TIME-WAIT, which FIN-WAIT-2 without owner is, too */
+export function closeMoves(v: View, room: boolean, moves: D.Moves): void {
   shutdownMoves(v, moves);
   if (v.rcvQueued > 0) {
     moves.none();
     moves.must(D.UNREAD[v.state] as number);
-  } else if (v.state === FIN_WAIT_2 && v.linger2 < 0) moves.must(D.FIN_WAIT_2_ORPHAN);
+  } else if (v.state === FIN_WAIT_2 && (v.linger2 < 0 || !room)) moves.must(D.FIN_WAIT_2_ORPHAN);
 }
 
 export function abortMoves(v: View, moves: D.Moves): void {
@@ -55,16 +64,14 @@ export function timeMoves(v: View, life: Life, now: number, finTimeout: number, 
   const age = now - life.bornAt;
   if (v.kind === SYN_RECORD) {
     if (age >= 1_000_000) moves.add(D.RECEIVED_ABANDONED);
-  } else if (v.kind !== CONNECTION) {
-    const waited = now - life.waitingSince;
-    if (waited >= TWO_MSL + 2 * TICK) moves.must(D.TIME_WAIT_OVER);
-    else if (waited >= TWO_MSL - TICK) moves.add(D.TIME_WAIT_OVER);
-  } else if (v.state === FIN_WAIT_2 && v.orphan) {
-    const wait = v.linger2 > 0 ? v.linger2 * 1_000_000 : finTimeout;
-    const waited = now - life.changedAt;
-    if (waited >= wait + 2 * TICK && !v.keepalive) moves.must(D.FIN_WAIT_2_ORPHAN);
-    else if (waited >= wait - TICK || v.keepalive) moves.add(D.FIN_WAIT_2_ORPHAN);
-  } else if (mayTimeOut(v) && age >= LEAST_PATIENCE) moves.add(D.TIMEOUT[v.state] as number);
+  } else if (v.state === TIME_WAIT) {
+    if (now - life.waitingPerhaps >= TWO_MSL + 2 * TICK) moves.must(D.TIME_WAIT_OVER);
+    else if (now - life.waitingSince >= TWO_MSL - TICK) moves.add(D.TIME_WAIT_OVER);
+  } else if (v.state === FIN_WAIT_2 && (v.orphan || v.kind !== CONNECTION)) {
+    const wait = life.linger2 > 0 ? life.linger2 * 1_000_000 : finTimeout;
+    // Linux: or three and a half RTOs, if that is more
+    if (now - life.changedAt >= wait - TICK || (v.kind === CONNECTION && v.keepalive)) moves.add(D.FIN_WAIT_2_ORPHAN);
+  } else if (mayTimeOut(v) && (age >= LEAST_PATIENCE || v.impatient)) moves.add(D.TIMEOUT[v.state] as number);
 }
 
 export function icmpMoves(v: View, moves: D.Moves): void {

@@ -2,7 +2,16 @@ import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, STATE_NAMES, SYN_SENT, TIME_WAIT }
 import { ACK, FIN, PSH } from "../../src/wire/tcp.js";
 import { orphanedMoves, timeMoves } from "./calls-model.js";
 import { Moves } from "./diagram.js";
-import { audit, CONNECTION, look, NOTHING, negativeCounter, SYN_RECORD, type View } from "./inspect.js";
+import {
+  audit,
+  CONNECTION,
+  look,
+  NOTHING,
+  negativeCounter,
+  SYN_RECORD,
+  TIME_WAIT_RECORD,
+  type View,
+} from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
 import { acceptable, ackAcceptable, YES } from "./model.js";
 import { OURS, PEER } from "./wire.js";
@@ -54,7 +63,8 @@ function movesOf(w: World, tuple: Tuple, kind: number): Moves {
 
 function checkTransition(w: World, tuple: Tuple, kind: number): void {
   const { before, after } = tuple;
-  const still = before.state === after.state && before.object === after.object;
+  const same = before.object === after.object || (after.kind === TIME_WAIT_RECORD && after.state === FIN_WAIT_2);
+  const still = before.state === after.state && same;
   if (still && before.kind === NOTHING && tuple !== w.target) return;
   const moves = movesOf(w, tuple, kind);
   if (still) {
@@ -70,7 +80,10 @@ function checkTransition(w: World, tuple: Tuple, kind: number): void {
   const { life } = tuple;
   if (life === null) w.fail("a connection that nobody opened", tuple);
   life.changedAt = w.clock.now();
-  if (after.state === TIME_WAIT) life.waitingSince = w.clock.now();
+  if (after.state === TIME_WAIT) {
+    life.waitingSince = w.clock.now();
+    life.waitingPerhaps = life.waitingSince;
+  }
   if (after.kind === CONNECTION && after.object !== null) w.lives.set(after.object, life);
 }
 
@@ -97,6 +110,7 @@ function checkTuple(w: World, tuple: Tuple, kind: number): void {
     if (!after.pursued) w.fail("a record without a timer", tuple);
     return;
   }
+  life.linger2 = after.linger2;
   checkSend(w, tuple, after, life);
   if (after.state !== SYN_SENT) checkReceive(w, tuple, after, life);
   checkTimers(w, tuple, after, life);

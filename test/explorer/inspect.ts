@@ -11,11 +11,11 @@ import {
   KIND_SYN,
   LAST_ACK,
   SYN_RECEIVED,
-  TIME_WAIT,
   TIMER_DELACK,
   TIMER_PACE,
   TIMER_SACK_DELAY,
   TIMERS_OF_SENDER,
+  URGENT_NONE,
 } from "../../src/tcp/constants.js";
 import {
   EARLIER,
@@ -64,11 +64,16 @@ export class View {
   rcvFin = false;
   rcvFinSeq = 0;
   oooCount = 0;
+  /** Where what came out of order ends; whether that is told by SACK. */
+  oooEnd = 0;
+  sacks = false;
   orphan = false;
   /** It waits to be accepted. */
   embryonic = false;
   readShut = false;
   keepalive = false;
+  /** TCP_USER_TIMEOUT is set. */
+  impatient = false;
   linger2 = 0;
   /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
@@ -83,7 +88,9 @@ export class View {
 
   /** RCV.WND */
   get window(): number {
-    return (this.rcvAdv - this.rcvNxt) | 0;
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // The peer's FIN may stand right behind the edge (as Linux takes it)
+    return left === -1 && this.finTaken ? 0 : left;
   }
 
   /** The peer's FIN has been reached. */
@@ -115,10 +122,13 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFin = c.rcvFin;
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
+  view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
+  if (c.ooo !== null && c.oooCount > 0) view.oooEnd = c.ooo[2 * c.oooCount - 1] as number;
   view.orphan = c.orphan;
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
+  view.impatient = c.userTimeout > 0;
   view.linger2 = c.linger2;
   view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
   view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
@@ -152,15 +162,16 @@ export function look(stack: Stack, ours: number, localPort: number, peer: number
     view.iss = record.iss;
     view.irs = record.irs;
     view.rcvNxt = (record.irs + 1) | 0;
-    view.rcvAdv = (view.rcvNxt + record.window) | 0;
+    view.rcvAdv = (view.rcvNxt + Math.min(record.window, 65535)) | 0;
     view.pursued = record.wheelSlot >= 0;
     return;
   }
   const record = tcp.timeWaits.get(value >>> 2);
   view.kind = TIME_WAIT_RECORD;
   view.object = record;
-  view.state = TIME_WAIT;
+  view.state = record.state;
   view.rcvNxt = record.rcvNxt;
+  view.rcvAdv = (record.rcvNxt + record.window) | 0;
   view.sndNxt = record.sndNxt;
   view.pursued = record.wheelSlot >= 0;
 }
@@ -181,12 +192,19 @@ export function unread(socket: Socket): number {
   return (socket as TcpSocket).connection.rcvQueued;
 }
 
-/** Whether a listening socket takes a SYN, and whether it takes the ACK that completes a handshake. */
-export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; ack: boolean } {
+/** A read stops in front of an urgent octet. */
+export function marked(socket: Socket): boolean {
+  return (socket as TcpSocket).connection.urgent !== URGENT_NONE;
+}
+
+/** Whether a listening socket takes a SYN, one in the place of a TIME-WAIT, and the ACK that completes a handshake. */
+export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; again: boolean; ack: boolean } {
   const { listener } = socket as TcpSocket;
-  if (listener === null) return { syn: false, ack: false };
+  if (listener === null) return { syn: false, again: false, ack: false };
   const ack = !listener.full;
-  return { syn: ack && listener.synCount < stack.tcp.context.settings.maxSynBacklog, ack };
+  const most = stack.tcp.context.settings.maxSynBacklog;
+  const reserved = most - listener.synCount < most >> 2;
+  return { syn: ack && !listener.synQueueFull && !reserved, again: ack, ack };
 }
 
 /** TIME-WAIT records that may still be made. */

@@ -53,8 +53,11 @@ export class Life {
   // Instants, in microseconds
   readonly bornAt: number;
   changedAt = 0;
-  /** TIME-WAIT began, or began anew. */
+  /** TIME-WAIT began, or began anew; and when it may have begun anew. */
   waitingSince = 0;
+  waitingPerhaps = 0;
+  /** TCP_LINGER2 while there was a whole connection. */
+  linger2 = 0;
   readShut = false;
 
   constructor(passive: boolean, salts: number, now: number) {
@@ -75,8 +78,9 @@ export class Life {
     return this.peerScale >= 0 && this.ourScale >= 0 ? this.ourScale : 0;
   }
 
+  /** Timestamps are in use, or may be: a full link has kept our SYN or SYN-ACK from being seen. */
   get timestamps(): boolean {
-    return this.ourTimestamps && this.peerTimestamps;
+    return (this.ourTimestamps || this.doubted) && this.peerTimestamps;
   }
 
   /** The peer's initial number, once a SYN of its has been taken. */

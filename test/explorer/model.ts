@@ -24,6 +24,8 @@ export interface Surroundings {
   /** A listener would take a SYN; one that has no room for it or for a finished handshake. */
   listening: boolean;
   synRoom: boolean;
+  /** ... in the place of a TIME-WAIT. */
+  againRoom: boolean;
   acceptRoom: boolean;
   abortOnOverflow: boolean;
   timeWaitRoom: boolean;
@@ -54,11 +56,11 @@ export function acceptable(v: View, s: Segment, life: Life): number {
     if (offset === 0) return trust;
     if (offset > 0) return offset < window ? trust : offset === window ? EITHER : NO;
   } else {
-    if (offset + n > 0 && window > 0) return offset >= window ? NO : offset + n <= window ? trust : EITHER;
+    if (offset + n > 0 && window > 0) return offset > window ? NO : offset + n <= window ? trust : EITHER;
     if (offset + n > 0) return offset <= 0 ? EITHER : NO;
   }
   // Old. Linux takes what is not older than its last ACK for the ACK in it.
-  return life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0 ? EITHER : NO;
+  return life.mixed || (life.ackSeen && ((s.seq + n - life.ack) | 0) >= 0) ? EITHER : NO;
 }
 
 /** Fifth: whether SEG.ACK may move SND.UNA, or be processed at all. */
@@ -71,7 +73,11 @@ export function segmentMoves(v: View, s: Segment, life: Life | null, around: Sur
   moves.none();
   if (v.kind === NOTHING) fromListen(s, around, moves, false);
   else if (life === null) return;
-  else if (v.kind === SYN_RECORD) fromRecord(v, s, around, moves);
+  else if (v.kind === SYN_RECORD) {
+    fromRecord(v, s, around, moves);
+    // RFC 7323 §3.2, §5.3
+    if (life.timestamps) moves.stay = true;
+  } else if (v.kind !== CONNECTION && v.state === FIN_WAIT_2) fromFinWait2(v, s, life, moves);
   else if (v.kind !== CONNECTION) fromTimeWait(v, s, life, around, moves);
   else if (v.state === SYN_SENT) fromSynSent(v, s, around, moves);
   else synchronized(v, s, life, around, moves);
@@ -81,7 +87,7 @@ export function segmentMoves(v: View, s: Segment, life: Life | null, around: Sur
 function fromListen(s: Segment, around: Surroundings, moves: D.Moves, waiting: boolean): void {
   const edge = waiting ? D.TIME_WAIT_SYN : D.LISTEN_SYN;
   if (!around.listening || (s.flags & (SYN | ACK | RST)) !== SYN) return;
-  if (!around.synRoom) {
+  if (!(waiting ? around.againRoom : around.synRoom)) {
     if (waiting) moves.must(D.TIME_WAIT_REFUSED);
   } else if ((s.flags & FIN) === 0) moves.must(edge);
   else {
@@ -95,18 +101,20 @@ function fromRecord(v: View, s: Segment, around: Surroundings, moves: D.Moves): 
   const offset = (s.seq - v.rcvNxt) | 0;
   const n = span(s);
   if (offset > v.window || (n === 0 ? offset < 0 : offset + n <= 0)) return;
-  const sure = offset >= 0 && (n === 0 ? offset < v.window : offset + n <= v.window);
+  const sure = offset === 0 || (offset > 0 && (n === 0 ? offset < v.window : offset + n <= v.window));
+  // Linux looks at the ACK first
+  if ((s.flags & ACK) !== 0 && s.ack !== ((v.iss + 1) | 0)) return;
   if ((s.flags & RST) !== 0) {
     // RFC 5961 §3.2: only the exact number
     if (offset === 0) moves.must(D.RECEIVED_RST);
     return;
   }
-  if ((s.flags & SYN) !== 0) {
-    if (offset >= 0) moves.must(D.RECEIVED_SYN);
+  if ((s.flags & SYN) !== 0 && s.seq !== v.irs) {
+    moves.must(D.RECEIVED_SYN);
     if (!sure) moves.stay = true;
     return;
   }
-  if ((s.flags & ACK) === 0 || s.ack !== ((v.iss + 1) | 0)) return;
+  if ((s.flags & ACK) === 0) return;
   if (!around.acceptRoom) {
     if (around.abortOnOverflow) moves.must(D.RECEIVED_OVERFLOW);
     if (!sure) moves.stay = true;
@@ -127,6 +135,22 @@ function fromTimeWait(v: View, s: Segment, life: Life, around: Surroundings, mov
     moves.must(D.TIME_WAIT_RST);
     if (life.timestamps) moves.stay = true;
   }
+}
+
+/** FIN-WAIT-2 that nobody holds, which Linux keeps as a TIME-WAIT: the peer has to close, and may say nothing else. */
+function fromFinWait2(v: View, s: Segment, life: Life, moves: D.Moves): void {
+  const offset = (s.seq - v.rcvNxt) | 0;
+  const end = offset + span(s);
+  const inside = offset === 0 || (end > 0 && offset < v.window) || (offset === v.window && end === offset);
+  if (!inside) return;
+  const late = D.LATE_DATA[FIN_WAIT_2] as number;
+  if ((s.flags & RST) !== 0) moves.must(D.RST[FIN_WAIT_2] as number);
+  else if ((s.flags & SYN) !== 0 && offset >= 0) moves.must(late);
+  else if ((s.flags & ACK) !== 0 && end > 0 && end !== offset) {
+    if ((s.flags & FIN) !== 0 && end === 1) moves.must(D.FIN_WAIT_2_FIN);
+    else moves.must(late);
+  }
+  if (life.timestamps) moves.stay = true;
 }
 
 /** §3.10.7.3. */
@@ -153,23 +177,23 @@ function fromSynSent(v: View, s: Segment, around: Surroundings, moves: D.Moves):
 function synchronized(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Moves): void {
   // §3.5, figure 8: the SYN-ACK of a simultaneous open, whose SYN is old
   if (v.state === SYN_RECEIVED && (s.flags & (SYN | ACK | RST)) === (SYN | ACK) && s.seq === v.irs) {
-    if (((s.ack - v.sndUna) | 0) <= 0 || ((s.ack - v.sndNxt) | 0) > 0) return;
+    // Linux: nothing but SYN and ACK, for a socket that is still held; another SYN is challenged
+    if (s.ack !== v.sndNxt || s.length > 0 || (s.flags & FIN) !== 0 || v.orphan) return;
     opened(v, moves);
-    // The text behind such a SYN may be left to be sent again
-    const path = moves.to(v.finQueued ? FIN_WAIT_1 : ESTABLISHED) as number[];
-    const opening = path[0] as number;
-    if ((s.flags & FIN) !== 0 || s.length > 0) finMoves(v, s, life, around, moves, true);
-    moves.add(opening);
+    if (life.timestamps) moves.stay = true;
     return;
   }
   const taken = acceptable(v, s, life);
-  if (taken === NO) return;
   if ((s.flags & RST) !== 0) {
-    // RFC 5961 §3.2: only the exact number
+    // Linux: a peer that closed and then reset may do so with the number of its FIN
+    if (v.finTaken && s.seq === ((v.rcvNxt - 1) | 0)) moves.must(D.RST[v.state] as number);
+    if (taken === NO) return;
+    // RFC 5961 §3.2: only the exact number, or (Linux) the end of what was SACKed
     if (s.seq === v.rcvNxt) moves.must(D.RST[v.state] as number);
+    else if (v.sacks && s.seq === v.oooEnd) moves.add(D.RST[v.state] as number);
     else return;
-  } else if ((s.flags & SYN) !== 0) {
-    // RFC 5961 §4.2: a challenge, whatever its number
+  } else if (taken === NO || (s.flags & SYN) !== 0) {
+    // RFC 5961 §4.2: a SYN is challenged, whatever its number
     return;
   } else text(v, s, life, around, moves);
   if (taken === EITHER) moves.stay = true;
@@ -192,17 +216,19 @@ function text(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Mo
   const finAcked = v.finSent && s.ack === v.sndNxt && v.sndNxt !== v.sndUna;
   if (finAcked && v.state === LAST_ACK) moves.must(D.LAST_ACK_ACK);
   else if (finAcked && v.state === CLOSING) moves.must(around.timeWaitRoom ? D.CLOSING_ACK : D.CLOSING_SHORT);
-  else if (finAcked && v.state === FIN_WAIT_1) finWait(v, moves);
+  else if (finAcked && v.state === FIN_WAIT_1) finWait(v, around, moves);
   else if (v.state !== SYN_RECEIVED) moves.stay = true;
   dataAfterClose(v, s, moves, finAcked);
-  finMoves(v, s, life, around, moves, finAcked);
+  finMoves(v, s, around, moves, finAcked);
   if (ok === EITHER || worse(acceptable(v, s, life), ok) === EITHER) moves.stay = true;
 }
 
 /** Our FIN is acknowledged; an orphan with TCP_LINGER2 below 0 does not wait. */
-function finWait(v: View, moves: D.Moves): void {
+function finWait(v: View, around: Surroundings, moves: D.Moves): void {
   if (v.orphan && v.linger2 < 0) moves.must(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
   else moves.must(D.FIN_WAIT_1_ACK);
+  // An orphan waits as a record of TIME-WAIT
+  if (v.orphan && !around.timeWaitRoom) moves.must(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
 }
 
 /** RFC 9293 §3.6.1: data that nobody can read any more is a reason to reset. */
@@ -241,6 +267,8 @@ function finReached(v: View, s: Segment, tight: boolean): number {
   const whole = fits && !(tight && s.length > 0);
   if ((s.flags & FIN) !== 0) {
     if (((end - v.rcvNxt) | 0) < 0) return NO;
+    // In pieces: the first joins what came before it, past the FIN of the last
+    if (s.length > 1 && v.oooCount > 0 && ((v.oooEnd - end) | 0) > 0) return EITHER;
     if (v.rcvFin && v.rcvFinSeq !== end) return EITHER;
     return whole ? YES : EITHER;
   }
@@ -250,10 +278,10 @@ function finReached(v: View, s: Segment, tight: boolean): number {
 }
 
 /** Eighth: what the FIN makes of the state that the ACK has led to. */
-function finMoves(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
+function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
   const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, around.tight || (v.state === SYN_RECEIVED && (s.flags & SYN) !== 0));
+  const reached = finReached(v, s, around.tight);
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;

@@ -1,4 +1,4 @@
-import { ESTABLISHED, FIN_WAIT_1, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
+import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN, URG } from "../../src/wire/tcp.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
@@ -144,6 +144,10 @@ function opening(s: Segment, v: View, dice: Dice, odd: number): void {
 function waiting(s: Segment, v: View, dice: Dice): void {
   s.ack = v.sndNxt;
   s.seq = v.rcvNxt;
+  if (v.state === FIN_WAIT_2 && dice.chance(50)) {
+    s.flags = FIN | ACK;
+    return;
+  }
   switch (dice.below(7)) {
     case 0:
       s.flags = FIN | ACK;

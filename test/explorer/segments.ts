@@ -130,10 +130,11 @@ function send(w: World, tuple: Tuple, v: View, s: Segment): void {
   }
   const gso = plain && s.length > 1000 && dice.chance(40) ? dice.pick([536, 1000]) : 0;
   link.add(packet, build(s), !s.checksummed, gso);
-  // TIME-WAIT begins anew with the peer's FIN
-  const again = (s.flags & (FIN | RST)) === FIN && ((s.seq + s.length + 1) | 0) === v.rcvNxt;
-  if (v.kind === TIME_WAIT_RECORD && again && moves.count === 0 && !s.broken && tuple.life !== null)
-    tuple.life.waitingSince = w.clock.now();
+  if (v.kind === TIME_WAIT_RECORD && moves.count === 0 && !s.broken && tuple.life !== null) {
+    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none
+    tuple.life.waitingPerhaps = w.clock.now();
+    if ((s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps) tuple.life.waitingSince = w.clock.now();
+  }
   link.deliver();
 }
 

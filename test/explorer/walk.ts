@@ -48,6 +48,8 @@ function termsOf(seed: number): Terms {
     "net.ipv4.tcp_retries2": dice.pick([1, 3, 5]),
     "net.ipv4.tcp_orphan_retries": dice.pick([1, 2, 4]),
     "net.ipv4.tcp_fin_timeout": finTimeout,
+    // What a cookie stands for is nowhere to be seen
+    "net.ipv4.tcp_syncookies": 0,
     "net.ipv4.tcp_abort_on_overflow": abortOnOverflow ? 1 : 0,
     "net.ipv4.tcp_window_scaling": dice.chance(80) ? 1 : 0,
     "net.ipv4.tcp_max_tw_buckets": dice.chance(15) ? dice.pick([0, 1, 2]) : 4096,

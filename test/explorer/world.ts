@@ -81,7 +81,7 @@ export class World {
       readSegment(this, frame, length, gso, complete),
     );
     this.flood = this.stack.socket("udp");
-    const room = { listening: false, synRoom: false, acceptRoom: false };
+    const room = { listening: false, synRoom: false, againRoom: false, acceptRoom: false };
     this.around = { ...room, abortOnOverflow: terms.abortOnOverflow, timeWaitRoom: true, tight: false };
   }
 
@@ -120,6 +120,7 @@ export class World {
     if (listener !== null && around.listening) {
       const room = listenerRoom(stack, listener.socket);
       around.synRoom = room.syn;
+      around.againRoom = room.again;
       around.acceptRoom = room.ack;
     }
     around.timeWaitRoom = timeWaitRoom(stack) > 0;

@@ -3,12 +3,12 @@ import { BUFFERS, bandwidthDelay, type Cell } from "../../bench/goodput/cells.js
 import type { Socket } from "../../src/socket/types.js";
 import { ADDRESS_B, World } from "./world.js";
 
-const RATE = 20e6;
+const RATE = 10e6;
 const ROUND_TRIP = 40;
 const PORT = 5001;
 /** The second flow finds the first one in possession of the link. */
 const LATER = 5;
-const SECONDS = 120;
+const SECONDS = 300;
 /** Milliseconds that a test may take where others want the machine, too. */
 const BUSY = 180_000;
 /** Of the fair share. */
@@ -74,7 +74,7 @@ async function rivals(first: string, second: string, seed: number): Promise<read
 }
 
 for (const algorithm of ["cubic", "reno"]) {
-  for (const seed of [1, 2]) {
+  for (const seed of [1, 2, 3]) {
     it(
       `two ${algorithm} flows share a bottleneck to within 10 % (seed ${seed})`,
       async () => {

@@ -4,9 +4,11 @@ import { Memory } from "../../../src/base/memory.js";
 import { StreamBuffers } from "../../../src/base/stream-buffer.js";
 import { StackTime } from "../../../src/platform/time.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
+import { AckState } from "../../../src/tcp/ack-state.js";
 import { Connection } from "../../../src/tcp/connection.js";
 import type { TcpContext } from "../../../src/tcp/context.js";
 import { TcpCounters } from "../../../src/tcp/counters.js";
+import { RateSample } from "../../../src/tcp/rate.js";
 import { TcpSettings } from "../../../src/tcp/settings.js";
 
 /** A connection with what stands below TCP, and nothing around it. */
@@ -23,6 +25,9 @@ export function bareConnection(chunks = 64): { c: Connection; memory: Memory; po
     pool,
     buffers,
     settings,
+    ip: { generation: 0, routeTo: () => null },
+    ack: new AckState(),
+    rate: new RateSample(),
     counters: new TcpCounters(),
     time: new StackTime(clock),
     ...touched,
