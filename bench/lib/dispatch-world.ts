@@ -58,12 +58,14 @@ export class DispatchWorld {
    * @param connections how many of each protocol
    * @param size bytes of a frame
    * @param software checksums are left to the stack
+   * @param stamped TCP with timestamps
    */
   static async make(
     connections: number,
     size: number,
     software: boolean,
     clock: BatchClock = new SteppedClock(),
+    stamped = false,
   ): Promise<DispatchWorld> {
     const stack = createStack({ clock, random: new SeededRandom(1) });
     const link = new SinkLink(!software);
@@ -75,7 +77,7 @@ export class DispatchWorld {
     });
     const { host } = link;
     if (host === null) throw new Error("the link was not opened");
-    const make = (protocol: Protocol): Traffic => new Traffic(host, protocol, connections, size, software);
+    const make = (protocol: Protocol): Traffic => new Traffic(host, protocol, connections, size, software, stamped);
     const world = new DispatchWorld(stack, clock, link, { tcp: make("tcp"), udp: make("udp") });
     await world.connectTcp(connections);
     await world.connectUdp(connections);

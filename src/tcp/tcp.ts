@@ -9,7 +9,7 @@ import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TCP_URGENT } from "../wire/tcp.js";
 import { abort } from "./close.js";
 import { congestionNamed } from "./congestion/registry.js";
-import { Connection, type ConnectionOwner } from "./connection.js";
+import { Connection, type ConnectionOwner, showDoubles } from "./connection.js";
 import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
 import { TcpContext, type TcpParts } from "./context.js";
 import { icmpReport } from "./errors-in.js";
@@ -47,6 +47,7 @@ export class Tcp implements Transport {
       settleSoon,
     });
     this.ahead = new ConnectionLookAhead(this.context);
+    showDoubles(this.context);
   }
 
   /** A closed connection with the stack's default options, for a socket to bind, connect or listen with. */
