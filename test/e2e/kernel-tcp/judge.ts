@@ -85,7 +85,8 @@ export function judge(
     const [ours, kernel] = [of("ours"), of("kernel")];
     const earlier = before.get(item.name);
     const remarks = analysis.remarks(ours.port);
-    const allowed = most(analysis.remarks(kernel.port), earlier?.kernel ?? {});
+    const drawn = analysis.remarks(kernel.port);
+    const allowed = most(drawn, earlier?.kernel ?? {});
     const longest = Math.max(kernel.ms, earlier?.ms[1] ?? 0);
     const complaints: string[] = [];
     if (ours.complaint !== "") complaints.push(ours.complaint);
@@ -94,6 +95,8 @@ export function judge(
     for (const [remark, count] of remarks)
       if (count > mayBe(remark, allowed) + (item.script.also?.[remark] ?? 0))
         complaints.push(`${count} x ${remark} (kernel: ${allowed[remark] ?? 0})`);
+    // Repairs that the experts can see with the kernel, and not with us, were made in another way, as by a timeout
+    if (drawn.has(BEHIND) && !remarks.has(BEHIND)) complaints.push(`no ${BEHIND}; with the kernel there is`);
     for (const end of ["near", "far"] as const) {
       const [mine, theirs] = [states(left[end], ours.port), states(left[end], kernel.port)];
       if (mine !== theirs) complaints.push(`the ${end} end is left with ${mine}; with the kernel ${theirs}`);
