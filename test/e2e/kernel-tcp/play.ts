@@ -63,6 +63,8 @@ export interface Script {
   readonly ends?: readonly [string, string];
   /** Hosts learn something of each other's addresses that other flows must not know. */
   readonly ownAddresses?: boolean;
+  /** Milliseconds that we may take longer than the kernel; for what hangs on the order of events within one. */
+  readonly late?: number;
   /** Remarks that may be made though the kernel need not draw them, and how often. */
   readonly also?: Readonly<Record<string, number>>;
   /** Default: the sender sends TOTAL and closes, then the receiver does. */

@@ -226,6 +226,7 @@ export const SCRIPTS: readonly Script[] = [
     name: "every fifth is lost",
     fate: first((s) => s.forward && (s.offset / MSS) % 5 === 4 && s.length > 0),
     hits: [8, 8],
+    late: 300,
   },
   { name: "the tail is lost", fate: first(tail), hits: [1, 1] },
   { name: "the tail is lost, and nothing follows", play: finApart, fate: first(tail), hits: [1, 1] },
