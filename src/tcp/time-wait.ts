@@ -108,9 +108,10 @@ export function startTimeWait(c: Connection, state: number, ms: number): void {
  */
 export function mayReuse(record: TimeWait, bound: boolean): boolean {
   const { settings, time } = record.tcp;
-  if (!record.tsOk) return false;
+  // A peer that has not closed would not hear a SYN
+  if (!record.tsOk || record.state === FIN_WAIT_2) return false;
   if (bound) return true;
-  if (settings.twReuse === 0 || record.state === FIN_WAIT_2) return false;
+  if (settings.twReuse === 0) return false;
   if (settings.twReuse === 2 && !isLoopback(record.localAddr) && !isLoopback(record.remoteAddr)) return false;
   return ((time.ms - record.since - settings.twReuseDelay) | 0) > 0;
 }
