@@ -10,6 +10,8 @@ import { GROUP, type Kind, type Protocol } from "./lib/traffic.js";
 /** Ours may take so many times what C takes, from this many connections on. */
 const LIMIT = 3;
 const LIMITED_FROM = 1_000;
+/** Bytes of RFC 7323's option as it stands in segments. */
+const TS_SPACE = 12;
 const PARTS = ["demux", "ports", "checksum", "timers"];
 const OTHERS: readonly (readonly [Protocol, Kind, string])[] = [
   ["tcp", "miss", "tcp to a closed port"],
@@ -45,9 +47,12 @@ function run(script: string, args: readonly string[], stdout: "pipe" | "inherit"
 }
 
 /** A stack in a process of its own: nothing that another count did to heap or optimizer is left. */
-function measure(connections: number, software: boolean): PhaseResult[] {
+function measure(connections: number, software: boolean, stamped: boolean): PhaseResult[] {
   const { program } = reference;
-  const task: WorkerTask = { connections, size, software, tuned: !options.untuned, groups, repeats, program };
+  // As many bytes of payload
+  const bytes = stamped ? size + TS_SPACE : size;
+  const tuned = !options.untuned;
+  const task: WorkerTask = { connections, size: bytes, software, stamped, tuned, groups, repeats, program };
   return run("lib/dispatch-worker.js", [JSON.stringify(task)], "pipe")
     .split("\n")
     .filter((line) => line.startsWith("{"))
@@ -80,11 +85,12 @@ function compare(software: boolean): void {
   const rows: string[][] = [];
   const others: string[][] = [];
   for (const connections of counts) {
-    const results = measure(connections, software);
+    const results = measure(connections, software, false);
     const pick = (p: Protocol, k: Kind): PhaseResult[] => results.filter((r) => r.protocol === p && r.kind === k);
     const count = connections.toLocaleString("en");
     for (const protocol of ["tcp", "udp"] as const)
       rows.push(hitRow(`${protocol}, ${count}`, pick(protocol, "hit"), connections >= LIMITED_FROM));
+    rows.push(hitRow(`tcp with timestamps, ${count}`, measure(connections, software, true), false));
     for (const [protocol, kind, name] of OTHERS) {
       const all = pick(protocol, kind);
       const mine = median(all, (r) => r.nanoseconds);

@@ -4,7 +4,7 @@
 // The benches are compiled together with src by the same tsc and options as dist, into node_modules/.cache. Running the
 // sources through tsx would measure other code: esbuild's keepNames wraps every closure. 0.5 s, so there is no cache to go stale.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -37,6 +37,8 @@ function compile() {
   };
   writeFileSync(join(out, "tsconfig.json"), JSON.stringify(config));
   writeFileSync(join(out, "package.json"), '{ "type": "module" }\n');
+  // The TAP addon is looked for beside src/.
+  symlinkSync(join(root, "native"), join(out, "native"));
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
   const done = spawnSync(process.execPath, [tsc, "-p", out], { encoding: "utf8" });
   if (done.status !== 0) console.error(`bench: tsc found errors; what it emitted is run all the same\n${done.stdout}`);

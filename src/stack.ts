@@ -25,7 +25,8 @@ import { TupleTable } from "./ports/tuple-table.js";
 import type { SocketEntry } from "./socket/entries.js";
 import { Sockets } from "./socket/sockets.js";
 import type { Socket, SocketType } from "./socket/types.js";
-import { TCP_SETTINGS, TcpSettings } from "./tcp/settings.js";
+import { TcpSettings } from "./tcp/settings.js";
+import { TCP_SETTINGS } from "./tcp/settings-table.js";
 import { Tcp } from "./tcp/tcp.js";
 import { UDP_SETTINGS } from "./udp/settings.js";
 import { Udp } from "./udp/udp.js";
@@ -116,6 +117,11 @@ export class Stack {
   private lastIndex = 0;
   /** Inside a batch, a timer or a turn: what is to be sent goes out at its end. */
   private busy = false;
+  /** Batches received, and how many there had been when timers were last looked at. */
+  private batches = 0;
+  private batchesSeen = 0;
+  /** See Clock.slack. */
+  private readonly slack: number;
   private scheduled = false;
   private closed = false;
   private closing: Promise<void> | null = null;
@@ -131,6 +137,7 @@ export class Stack {
         sentence: `a memory of ${bytes} bytes; give from ${LEAST_MEMORY} to ${MOST_MEMORY}`,
       });
     this.clock = options.clock ?? new RealClock();
+    this.slack = this.clock.slack ?? 0;
     this.random = options.random ?? new SystemRandom();
     this.config = new Config(SETTINGS, options.config);
     this.memory = new Memory(bytes);
@@ -210,10 +217,10 @@ export class Stack {
     return this.config.format(name);
   }
 
-  /** Every socket, connection and TIME-WAIT record, in no order. */
-  sockets(): readonly SocketEntry[] {
+  /** Every socket, connection and TIME-WAIT record, in no order. @param details with what `ss -i` shows of TCP */
+  sockets(details = false): readonly SocketEntry[] {
     this.enter();
-    return this.opened.entries();
+    return this.opened.entries(details);
   }
 
   /** Every counter, under nstat's names; links' own included. */
@@ -319,8 +326,10 @@ export class Stack {
     this.time.refresh();
     this.busy = true;
     try {
+      this.batches++;
       netif.receive(rows, count);
-      this.wheel.advanceTo(this.time.ms);
+      // No flood starves timers; but what lies unread comes first
+      this.wheel.advanceTo((this.time.ms - this.slack) | 0);
     } finally {
       this.finish();
     }
@@ -329,6 +338,13 @@ export class Stack {
   private timersDue(): void {
     if (this.closed) return;
     this.time.refresh();
+    if (this.batches !== this.batchesSeen && ((this.time.ms - this.wheel.hostTick) | 0) < this.slack) {
+      // Input is still coming: perhaps the ACK that makes this one needless
+      this.batchesSeen = this.batches;
+      this.clock.setTimer(this.clock.now(), () => this.timersDue());
+      return;
+    }
+    this.batchesSeen = this.batches;
     this.busy = true;
     try {
       this.wheel.advanceTo(this.time.ms);

@@ -43,6 +43,7 @@ export class DispatchWorld {
   private readonly target: Uint8Array;
   private readonly from = new SocketEndpoint();
   private readonly keep: Socket[] = [];
+  private readonly streams: Socket[] = [];
 
   private constructor(stack: Stack, clock: BatchClock, link: SinkLink, traffic: Record<Protocol, Traffic>) {
     this.stack = stack;
@@ -57,12 +58,14 @@ export class DispatchWorld {
    * @param connections how many of each protocol
    * @param size bytes of a frame
    * @param software checksums are left to the stack
+   * @param stamped TCP with timestamps
    */
   static async make(
     connections: number,
     size: number,
     software: boolean,
     clock: BatchClock = new SteppedClock(),
+    stamped = false,
   ): Promise<DispatchWorld> {
     const stack = createStack({ clock, random: new SeededRandom(1) });
     const link = new SinkLink(!software);
@@ -74,10 +77,11 @@ export class DispatchWorld {
     });
     const { host } = link;
     if (host === null) throw new Error("the link was not opened");
-    const make = (protocol: Protocol): Traffic => new Traffic(host, protocol, connections, size, software);
+    const make = (protocol: Protocol): Traffic => new Traffic(host, protocol, connections, size, software, stamped);
     const world = new DispatchWorld(stack, clock, link, { tcp: make("tcp"), udp: make("udp") });
     await world.connectTcp(connections);
     await world.connectUdp(connections);
+    world.settleDown();
     clock.run?.();
     return world;
   }
@@ -108,9 +112,8 @@ export class DispatchWorld {
       }
       for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
         socket.onReady = this.readStream;
-        // As if it were past the quick ACKs with which a connection begins, or begins again after a silence.
-        socket.setOption("TCP_QUICKACK", 0);
         this.keep.push(socket);
+        this.streams.push(socket);
       }
       await turn();
     }
@@ -129,6 +132,14 @@ export class DispatchWorld {
     for (const rows of tcp.batches)
       for (let k = 0; k < BATCH; k += FEW)
         this.link.host?.receive(rows.slice(k * RX_STRIDE, (k + FEW) * RX_STRIDE), FEW);
+  }
+
+  /**
+   * As if every connection were past the quick ACKs with which it begins, or begins again after a silence. Set-up takes
+   * so long that delayed ACKs went meanwhile: after one of those a connection is in no pingpong mode any more.
+   */
+  private settleDown(): void {
+    for (const socket of this.streams) socket.setOption("TCP_QUICKACK", 0);
   }
 
   private async connectUdp(connections: number): Promise<void> {

@@ -30,6 +30,9 @@ export type Protocol = "tcp" | "udp";
 export type Kind = "hit" | "miss" | "malformed";
 
 const TCP_HEADERS = 54;
+/** nop,nop,TS (RFC 7323 appendix A). */
+const TS_SPACE = 12;
+const TS_WORD = 0x0101080a;
 const UDP_HEADERS = 42;
 
 /**
@@ -48,6 +51,8 @@ export class Traffic {
   private readonly protocol: Protocol;
   private readonly host: LinkHost;
   private readonly software: boolean;
+  /** Bytes of options in a segment: timestamps, or none. */
+  private readonly options: number;
   private readonly slots: number;
   private readonly stride: number;
   private readonly order: Int32Array;
@@ -60,12 +65,21 @@ export class Traffic {
   /**
    * @param size bytes of a frame
    * @param software transport checksums are complete, and rows do not vouch for them
+   * @param stamped TCP's segments carry timestamps
    */
-  constructor(host: LinkHost, protocol: Protocol, connections: number, size: number, software: boolean) {
+  constructor(
+    host: LinkHost,
+    protocol: Protocol,
+    connections: number,
+    size: number,
+    software: boolean,
+    stamped: boolean,
+  ) {
     this.host = host;
     this.protocol = protocol;
     this.size = size;
     this.software = software;
+    this.options = stamped && protocol === "tcp" ? TS_SPACE : 0;
     this.stride = (size + 2 + 127) & ~127;
     this.slots = host.memory.reserve(GROUP * this.stride);
     this.seqs = Int32Array.from({ length: connections }, (_, i) => Math.imul(i, 1_000_003));
@@ -84,7 +98,7 @@ export class Traffic {
 
   /** Payload bytes of a frame. */
   get payload(): number {
-    return this.size - (this.protocol === "tcp" ? TCP_HEADERS : UDP_HEADERS);
+    return this.size - (this.protocol === "tcp" ? TCP_HEADERS + this.options : UDP_HEADERS);
   }
 
   private rowsOf(batch: number): Int32Array {
@@ -108,13 +122,17 @@ export class Traffic {
       const row = this.batches[k >> 6] as Int32Array;
       row[(k & 63) * RX_STRIDE + 1] = this.size;
       writeHeaders(dv, frame, this.size, tcp);
+      if (this.options > 0) {
+        dv.setUint8(frame + 46, (20 + this.options) << 2);
+        dv.setInt32(frame + 54, TS_WORD);
+      }
       dv.setUint16(frame + 36, kind === "miss" ? CLOSED_PORT : tcp ? TCP_PORT : UDP_PORT);
     }
   }
 
   /** The next {@link GROUP} frames, in place. */
   prepare(): void {
-    const { order, seqs, acks, size } = this;
+    const { order, seqs, acks, size, options } = this;
     const { dv } = this.host.memory;
     const tcp = this.protocol === "tcp";
     const fixed = 0x4500 + (size - 14) + 0x4000 + 0x4000 + (tcp ? 6 : 17);
@@ -131,8 +149,10 @@ export class Traffic {
       if (tcp) {
         dv.setInt32(l4 + 4, seqs[i] as number);
         dv.setInt32(l4 + 8, acks[i] as number);
-        dv.setInt32(l4 + 20, this.counter);
-        seqs[i] = ((seqs[i] as number) + size - TCP_HEADERS) | 0;
+        dv.setInt32(l4 + 20 + options, this.counter);
+        // The peer's clock stands, as it mostly does from one segment to the next
+        if (options > 0) dv.setInt32(l4 + 24, 1);
+        seqs[i] = ((seqs[i] as number) + size - TCP_HEADERS - options) | 0;
       } else {
         dv.setUint16(l4 + 2, udpPortOf(i));
         dv.setInt32(l4 + 8, this.counter);
@@ -183,7 +203,8 @@ export class Traffic {
   handshake(first: number, connections: number, flags: number): number {
     const { dv } = this.host.memory;
     const n = Math.min(GROUP, connections - first);
-    const total = flags === SYN ? 48 : 40;
+    const { options } = this;
+    const total = (flags === SYN ? 48 : 40) + options;
     for (let k = 0; k < n; k++) {
       const i = first + k;
       const frame = this.frameOf(k);
@@ -198,8 +219,14 @@ export class Traffic {
       dv.setInt32(l4 + 8, flags === SYN ? 0 : (this.acks[i] as number));
       dv.setInt32(l4 + 12, ((total - 20) << 26) | (flags << 16) | 65535);
       // The peer's MSS is what one frame holds, so that frames are full-sized and every second one is acknowledged.
-      dv.setInt32(l4 + 20, 0x02040000 | (this.size - TCP_HEADERS));
-      dv.setInt32(l4 + 24, 0x01030300);
+      const at = l4 + 20 + options;
+      if (options > 0) {
+        dv.setInt32(l4 + 20, TS_WORD);
+        dv.setInt32(l4 + 24, 1);
+        dv.setInt32(l4 + 28, 0);
+      }
+      dv.setInt32(at, 0x02040000 | (this.size - TCP_HEADERS));
+      dv.setInt32(at + 4, 0x01030300);
       if (this.software) this.sealLength(remoteOf(i), l4, total - 20);
       (this.batches[k >> 6] as Int32Array)[(k & 63) * RX_STRIDE + 1] = 14 + total;
     }

@@ -5,6 +5,7 @@ import { type Names, NUMERIC, serviceNames } from "./names.js";
 import { withStack } from "./running.js";
 import { type Row, renderColumns } from "./ss-columns.js";
 import { defaultStates, inStates, parseFilter } from "./ss-filter.js";
+import { infoText, memoryText } from "./ss-info.js";
 
 export interface SsOptions extends StackOptions {
   readonly tcp?: boolean;
@@ -15,6 +16,9 @@ export interface SsOptions extends StackOptions {
   readonly processes?: boolean;
   readonly extended?: boolean;
   readonly options?: boolean;
+  readonly info?: boolean;
+  readonly memory?: boolean;
+  readonly oneline?: boolean;
   /** False: -H */
   readonly header: boolean;
 }
@@ -36,14 +40,27 @@ export function ssCommand(): Command {
     .option("-p, --processes", "who holds each socket")
     .option("-e, --extended", "uid and inode")
     .option("-o, --options", "timers")
+    .option("-i, --info", "what TCP knows of the connection")
+    .option("-m, --memory", "buffers of TCP sockets")
+    .option("-O, --oneline", "one line a socket")
     .option("-H, --no-header", "without the line of names")
-    .addHelpText("after", "\nExamples:\n  tapstack ss -tnap\n  tapstack ss -tn state established 'sport = :80'");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  tapstack ss -tnap\n  tapstack ss -tie\n  tapstack ss -tn state established 'sport = :80'",
+    );
   return withStackOptions(command).action(async (filter: string[], options: SsOptions) => {
     const names = serviceNames();
     // A wrong filter is told before a stack is looked for.
     parseFilter(filter, new Set(), (name) => names.port(name));
     const text = await withStack(options, async (client) =>
-      formatSs(await client.sockets(), filter, options, client.hello.pid, names, process.stdout.columns ?? 0),
+      formatSs(
+        await client.sockets(wantsDetails(options)),
+        filter,
+        options,
+        client.hello.pid,
+        names,
+        process.stdout.columns ?? 0,
+      ),
     );
     process.stdout.write(text);
   });
@@ -71,6 +88,10 @@ export function formatSs(
   const labels = options.numeric ? NUMERIC : names;
   const fields = wanted.map((row) => fieldsOf(row, labels, detailsOf(row, options, pid)));
   return renderColumns(fields, shown, { header: options.header, width });
+}
+
+function wantsDetails(options: SsOptions): boolean {
+  return options.info === true || options.memory === true;
 }
 
 function wantedProtos(options: SsOptions): ReadonlySet<string> {
@@ -109,7 +130,19 @@ function detailsOf(row: SocketRow, options: SsOptions, pid: number): string {
       `${PEER_FINISHED.has(ssState(row.state)) ? "-" : "<"}-${WE_FINISHED.has(ssState(row.state)) ? "-" : ">"}`,
     );
   }
-  return parts.map((part) => ` ${part}`).join("");
+  const text = parts.map((part) => ` ${part}`).join("");
+  if (!options.memory && (!options.info || row.proto !== "tcp")) return text;
+  return text + (options.oneline ? "" : "\n\t") + secondLine(row, options);
+}
+
+/** What -i and -m show of it. */
+function secondLine(row: SocketRow, options: SsOptions): string {
+  const { details } = row;
+  if (details === undefined) return "";
+  const memory = options.memory ? memoryText(details) : "";
+  if (!options.info) return memory;
+  const flags = options.options === true || options.extended === true;
+  return memory + infoText(details, flags, options.numeric === true, ssState(row.state) === "LISTEN");
 }
 
 /** ss's print_ms_timer(): `4.772ms` is 4 seconds and 772 milliseconds, as there. */

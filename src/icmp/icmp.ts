@@ -3,7 +3,6 @@ import { EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../base/errors.js";
 import type { Memory } from "../base/memory.js";
 import type { ErrorSender } from "../ip/input.js";
 import type { Ipv4 } from "../ip/ipv4.js";
-import { plateauBelow } from "../ip/path-mtu.js";
 import { IcmpReport, PROTO_ICMP, type Transport } from "../ip/transport.js";
 import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
 import type { Environment } from "../netif/environment.js";
@@ -32,15 +31,7 @@ import {
   ICMP_TIMESTAMP_REPLY,
   ICMP_UNREACHABLE,
 } from "../wire/icmp.js";
-import {
-  IPV4_DST,
-  IPV4_FRAGMENT,
-  IPV4_HEADER,
-  IPV4_LENGTH,
-  IPV4_OFFSET_MASK,
-  IPV4_PROTOCOL,
-  IPV4_SRC,
-} from "../wire/ipv4.js";
+import { IPV4_DST, IPV4_FRAGMENT, IPV4_HEADER, IPV4_OFFSET_MASK, IPV4_PROTOCOL, IPV4_SRC } from "../wire/ipv4.js";
 import { convert, UNREACHABLE_CODES } from "./convert.js";
 import { IcmpCounters } from "./counters.js";
 import { EchoEndpoint, type EchoHost } from "./echo.js";
@@ -220,8 +211,9 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
     record.reporter = packet.src;
     record.mtu = 0;
     const tooBig = type === ICMP_UNREACHABLE && code === CODE_FRAGMENTATION_NEEDED;
-    // RFC 1191 §5: a router that knows nothing of it leaves 0, and we guess.
-    if (tooBig) record.mtu = dv.getUint16(l4 + ICMP_MTU) || plateauBelow(dv.getUint16(quote + IPV4_LENGTH));
+    // RFC 1191 §5: a router that knows nothing of it leaves 0; like any value below what we believe, that means the
+    // least MTU that we do, and no DF any more
+    if (tooBig) record.mtu = dv.getUint16(l4 + ICMP_MTU);
     convert(record);
     const believed = this.tell(dv.getUint8(quote + IPV4_PROTOCOL));
     if (tooBig && believed) this.ipv4.updatePathMtu(record.dst, record.mtu);

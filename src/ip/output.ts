@@ -18,6 +18,8 @@ const HEADER = IPV4_HEADER;
 const LONGEST = IPV4_MAX;
 const DF = IPV4_DF;
 const CONNECTED = NUD_CONNECTED;
+/** `df` of a packet that is never fragmented, not even where the path MTU is below what we believe of paths. */
+export const DF_ALWAYS = 2;
 const LINK_HEADER = ETH_HEADER;
 const TYPE = ETHERTYPE_IPV4;
 const TCP = PROTO_TCP;
@@ -94,7 +96,7 @@ export class IpOutput {
     counters.IpExtOutOctets += total;
     if (route.kind !== HOST) this.countGroup(route.kind, total);
     // RFC 1191 §3: what must not be fragmented and does not fit is the sender's problem.
-    const mayFragment = df === 0 || route.mtuLocked;
+    const mayFragment = df === 0 || (df !== DF_ALWAYS && route.mtuLocked);
     if (total > LONGEST || (whole > route.mtu && (gso !== 0 || !mayFragment))) return this.tooLong();
     this.writeHeader(route, l4 - HEADER, total, protocol, src, ttl, tos, mayFragment, gso);
     const csum = csumOffset < 0 ? 0 : this.seed(l4, total - HEADER, protocol, src, route.dst, csumOffset);

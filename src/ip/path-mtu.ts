@@ -13,15 +13,6 @@ interface Entry {
 /** Destinations remembered at most; the ones learnt first go first. */
 const CAPACITY = 4096;
 
-/** Common MTUs, RFC 1191 §7: a router that does not say its MTU has one of the next lower. */
-const PLATEAUS = [32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
-
-/** The MTU to try after a packet of `length` bytes was too large for a router that does not say what is not. */
-export function plateauBelow(length: number): number {
-  for (const plateau of PLATEAUS) if (plateau < length) return plateau;
-  return 68;
-}
-
 /** What has been learnt of the MTU of paths (RFC 1191), by destination, for a while. */
 export class PathMtus extends TimerNode {
   /** Something was learnt or forgotten: routes are to be asked for again. */
@@ -55,6 +46,12 @@ export class PathMtus extends TimerNode {
    */
   learn(dst: Addr, mtu: number, current: number): boolean {
     // RFC 1191 §6.3: a larger value never comes by message, only by time.
+    const known = this.entries.get(dst);
+    if (known !== undefined && (known.locked || known.mtu === mtu)) {
+      // Said once more: it holds for longer
+      if (!known.locked) this.renew(known);
+      return false;
+    }
     if (mtu >= current) return false;
     const locked = mtu < this.minimum;
     const usable = locked ? Math.min(current, this.minimum) : mtu;
@@ -65,6 +62,12 @@ export class PathMtus extends TimerNode {
     this.wheel.armBefore(this, expires);
     this.onChange();
     return true;
+  }
+
+  /** Linux's rule: not before half of the time is over. */
+  private renew(entry: Entry): void {
+    const { ms } = this.time;
+    if (((entry.expires - ms) | 0) <= this.expiresMs >> 1) entry.expires = (ms + this.expiresMs) | 0;
   }
 
   override onTimer(now: number): void {

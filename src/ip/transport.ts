@@ -11,7 +11,7 @@ export const PROTO_UDP = 17;
 export class IcmpReport {
   type = 0;
   code = 0;
-  /** Next-hop MTU of "fragmentation needed" (0 when the router gave none), after the plateau table of RFC 1191. */
+  /** Next-hop MTU of "fragmentation needed" ; 0 when the router gave none. */
   mtu = 0;
   /** Who reports. */
   reporter: Addr = 0;

@@ -109,8 +109,9 @@ export class ControlClient {
     });
   }
 
-  async sockets(): Promise<SocketRow[]> {
-    const replies = await this.ask({ op: "sockets" });
+  /** @param details with what `ss -i` shows of TCP sockets */
+  async sockets(details = false): Promise<SocketRow[]> {
+    const replies = await this.ask({ op: "sockets", details });
     return replies.flatMap((reply) => (reply.rows ?? []) as SocketRow[]);
   }
 

@@ -97,7 +97,7 @@ function listen(server: Server, path: string): Promise<void> {
 function answer(session: Session, request: Request, stack: StackApi, scratch: Uint8Array): void {
   switch (request.op) {
     case "sockets":
-      new RowSender(session, stack).drain();
+      new RowSender(session, stack, request.details === true).drain();
       return;
     case "counters":
       session.send({ counters: stack.counters(), done: true });
@@ -134,11 +134,11 @@ class RowSender {
   private readonly rows: readonly unknown[];
   private at = 0;
 
-  constructor(session: Session, stack: StackApi) {
+  constructor(session: Session, stack: StackApi, details: boolean) {
     this.session = session;
     // The stack knows of no users: its sockets are those of the process it runs in.
     const uid = process.getuid?.() ?? 0;
-    this.rows = stack.sockets().map((row) => ({ ...row, uid }));
+    this.rows = stack.sockets(details).map((row) => ({ ...row, uid }));
     session.task = this;
   }
 

@@ -16,7 +16,8 @@ export interface Hello {
 
 /** What can be asked. One request at a time on a connection. */
 export type Request =
-  | { readonly op: "sockets" }
+  /** `details`: with what `ss -i` shows. */
+  | { readonly op: "sockets"; readonly details?: boolean }
   | { readonly op: "counters" }
   | { readonly op: "sysctl"; readonly name?: string; readonly value?: string }
   /** Ends the request under way ("ping"), which then says `done`. */

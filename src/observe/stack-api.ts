@@ -12,8 +12,8 @@ export interface StackApi {
   readonly config: Config;
   /** Throws ENOMEM. */
   socket(type: SocketType): Socket;
-  /** Every socket, listener and TIME-WAIT record, in no order. */
-  sockets(): readonly SocketRow[];
+  /** Every socket, listener and TIME-WAIT record, in no order. @param details with what `ss -i` shows of TCP */
+  sockets(details?: boolean): readonly SocketRow[];
   /** nstat's names to values; every counter, also those at 0. */
   counters(): Readonly<Record<string, number>>;
   /** Bytes that stand in the stack's own memory: reads and writes through them are copies without garbage. */

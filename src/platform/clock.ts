@@ -21,6 +21,11 @@ export interface Clock {
    * flush. Runs within a bounded number of microtasks.
    */
   defer(fn: () => void): void;
+  /**
+   * How late, in ms, a timer may be while input keeps coming: what is due may have been answered by what lies unread.
+   * Left out: timers are exact.
+   */
+  readonly slack?: number;
 }
 
 class RealTimer implements TimerHandle {
@@ -44,6 +49,7 @@ const HAS_IMMEDIATE = typeof setImmediate === "function";
  * waits for a retransmission or a probe is at work. Closing the stack ends that.
  */
 export class RealClock implements Clock {
+  readonly slack = 10;
   private readonly start = performance.now();
   private readonly unref: boolean;
 

@@ -10,6 +10,8 @@ export class StackTime {
   ms = 0;
   /** int32 microseconds since the clock's start, wrapping: RTT stamps. */
   us = 0;
+  /** Whole seconds since the clock's start. */
+  s = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -20,5 +22,6 @@ export class StackTime {
     const now = this.clock.now();
     this.ms = Math.floor(now / 1000) | 0;
     this.us = now | 0;
+    this.s = Math.floor(now / 1e6);
   }
 }

@@ -37,7 +37,8 @@ export class TimerWheel {
   /** One bit a slot, two words a level, so that the next deadline is found without walking. */
   private readonly occupied = new Int32Array(LEVELS * 2);
   private host: TimerHandle | null = null;
-  private hostTick = 0;
+  /** The tick for which the host timer was set last. */
+  hostTick = 0;
   private advancing = false;
   private closed = false;
   private readonly wake: () => void;

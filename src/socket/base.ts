@@ -69,6 +69,18 @@ export abstract class SocketBase implements Socket {
     return -EOPNOTSUPP;
   }
 
+  sendUrgent(_source: Uint8Array, _offset?: number, _length?: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  receiveUrgent(): number {
+    return -EOPNOTSUPP;
+  }
+
+  atMark(): boolean {
+    return false;
+  }
+
   sendTo(_source: Uint8Array, _to: Endpoint | SocketAddress, _offset?: number, _length?: number): number {
     return -EOPNOTSUPP;
   }
@@ -89,8 +101,11 @@ export abstract class SocketBase implements Socket {
 
   abstract poll(): number;
 
-  /** Its line in listings, or null: not bound or connected to anything. */
-  abstract entry(): SocketEntry | null;
+  /**
+   * Its line in listings, or null: not bound or connected to anything.
+   * @param details with what `ss -i` shows of TCP
+   */
+  abstract entry(details: boolean): SocketEntry | null;
 }
 
 function place(where: SocketAddress | number, address: string | undefined): SocketAddress {

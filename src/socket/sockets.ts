@@ -59,14 +59,14 @@ export class Sockets implements SocketHost {
     this.held.remove(socket.number - FIRST_NUMBER);
   }
 
-  /** A line for every socket, connection and record, in no order. */
-  entries(): SocketEntry[] {
+  /** A line for every socket, connection and record, in no order. @param details with what `ss -i` shows of TCP */
+  entries(details: boolean): SocketEntry[] {
     const entries: SocketEntry[] = [];
     this.held.forEach((socket) => {
-      const line = socket.entry();
+      const line = socket.entry(details);
       if (line !== null) entries.push(line);
     });
-    return entries.concat(loneTcpEntries(this.tcp.context));
+    return entries.concat(loneTcpEntries(this.tcp.context, details));
   }
 
   /** Closes every socket at once; connections are reset. */

@@ -1,47 +1,31 @@
-import { EINVAL, SystemError } from "../base/errors.js";
-import { optionsChanged } from "../tcp/calls.js";
-import { RENO } from "../tcp/congestion/reno.js";
-import { type Connection, touch } from "../tcp/connection.js";
-import { QUICK_ACKS, TIMER_CORK, TIMER_KEEPALIVE } from "../tcp/constants.js";
-import { startKeepalive, stopTimer } from "../tcp/timer-set.js";
+import { EINVAL, ENOENT, ENOTCONN, EOPNOTSUPP, EPERM, SystemError } from "../base/errors.js";
+import { inPingpong, setQuickAck } from "../tcp/ack-policy.js";
+import { optionsChanged, pushWaiting } from "../tcp/calls.js";
+import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
+import type { Connection } from "../tcp/connection.js";
+import { TIMER_KEEPALIVE } from "../tcp/constants.js";
+import { setTimer, startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
+import { fromDeferAccept } from "./defer-accept.js";
+import { BUFFER_OPTIONS } from "./tcp-buffer-options.js";
+import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX, zeroOrOne } from "./tcp-option.js";
 import type { OptionName } from "./types.js";
 
-interface TcpOption {
-  readonly min: number;
-  readonly max: number;
-  get(c: Connection): number;
-  set(c: Connection, value: number): void;
-}
+/** Seconds: Linux's MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL; its TCP_FIN_TIMEOUT_MAX. */
+const MOST_KEEP = 32767;
+const MOST_LINGER2 = 120;
+/** Of net.ipv4.tcp_fastopen: clients may. */
+const FAST_OPEN_CLIENT = 1;
 
-const INT_MAX = 0x7fffffff;
-const flag = (get: (c: Connection) => boolean, set: (c: Connection, on: boolean) => void): TcpOption => ({
-  min: 0,
-  max: INT_MAX,
-  get: (c) => (get(c) ? 1 : 0),
-  set: (c, value) => set(c, value !== 0),
-});
-/** A time that Linux takes in seconds and the connection keeps in ms; 0 there means the stack's setting. */
-const seconds = (max: number, get: (c: Connection) => number, set: (c: Connection, ms: number) => void): TcpOption => ({
-  min: 1,
-  max,
-  get: (c) => Math.round(get(c) / 1000),
-  set: (c, value) => set(c, value * 1000),
-});
-
-/** IP_PMTUDISC_DONT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE */
-const PMTU_DONT = 0;
-const PMTU_DO = 2;
-
-/** Options that only touch the connection, under the kernel's names. */
 const OPTIONS = new Map<OptionName, TcpOption>([
+  ...BUFFER_OPTIONS,
   [
     "TCP_NODELAY",
     flag(
       (c) => c.noDelay,
       (c, on) => {
         c.noDelay = on;
-        if (on) optionsChanged(c);
+        if (on) pushWaiting(c);
       },
     ),
   ],
@@ -51,194 +35,178 @@ const OPTIONS = new Map<OptionName, TcpOption>([
       (c) => c.cork,
       (c, on) => {
         c.cork = on;
-        if (on) return;
-        stopTimer(c, TIMER_CORK);
-        optionsChanged(c);
+        if (!on) optionsChanged(c);
       },
     ),
   ],
-  [
-    "TCP_QUICKACK",
-    flag(
-      (c) => !c.pingpong,
-      (c, on) => {
-        c.quickAcks = on ? QUICK_ACKS : 0;
-        c.pingpong = !on;
-        if (!on || !c.ackDue) return;
-        c.ackNow = true;
-        touch(c);
-      },
-    ),
-  ],
-  [
-    "SO_KEEPALIVE",
-    flag(
-      (c) => c.keepalive,
-      (c, on) => {
-        c.keepalive = on;
-        if (!on) stopTimer(c, TIMER_KEEPALIVE);
-        else if (c.index >= 0) startKeepalive(c);
-      },
-    ),
-  ],
-  [
-    "TCP_KEEPIDLE",
-    keepTime(
-      (c) => c.keepIdle || c.tcp.settings.keepIdle,
-      (c, ms) => {
-        c.keepIdle = ms;
-      },
-    ),
-  ],
+  ["TCP_QUICKACK", between(INT_MIN, INT_MAX, (c) => (inPingpong(c) ? 0 : 1), setQuickAck)],
+  ["SO_KEEPALIVE", flag((c) => c.keepalive, setKeepalive)],
+  ["TCP_KEEPIDLE", between(1, MOST_KEEP, (c) => (c.keepIdle || c.tcp.settings.keepIdle) / 1000, setKeepIdle)],
   [
     "TCP_KEEPINTVL",
-    keepTime(
-      (c) => c.keepInterval || c.tcp.settings.keepInterval,
-      (c, ms) => {
-        c.keepInterval = ms;
+    between(
+      1,
+      MOST_KEEP,
+      (c) => (c.keepInterval || c.tcp.settings.keepInterval) / 1000,
+      (c, v) => {
+        c.keepInterval = v * 1000;
       },
     ),
   ],
   [
     "TCP_KEEPCNT",
-    {
-      min: 1,
-      max: 127,
-      get: (c) => c.keepCount || c.tcp.settings.keepProbes,
-      set: (c, v) => {
+    between(
+      1,
+      127,
+      (c) => c.keepCount || c.tcp.settings.keepProbes,
+      (c, v) => {
         c.keepCount = v;
       },
-    },
+    ),
   ],
   [
     "TCP_USER_TIMEOUT",
-    {
-      min: 0,
-      max: INT_MAX,
-      get: (c) => c.userTimeout,
-      set: (c, v) => {
+    between(
+      0,
+      INT_MAX,
+      (c) => c.userTimeout,
+      (c, v) => {
         c.userTimeout = v;
       },
-    },
+    ),
   ],
   [
     "TCP_SYNCNT",
-    {
-      min: 1,
-      max: 127,
-      get: (c) => c.synRetries || c.tcp.settings.synRetries,
-      set: (c, v) => {
+    between(
+      1,
+      127,
+      (c) => c.synRetries || c.tcp.settings.synRetries,
+      (c, v) => {
         c.synRetries = v;
       },
-    },
+    ),
   ],
   [
     "TCP_LINGER2",
-    {
-      min: -INT_MAX,
-      max: INT_MAX,
-      get: (c) => c.linger2,
-      set: (c, v) => {
-        c.linger2 = v;
+    between(
+      INT_MIN,
+      INT_MAX,
+      (c) => c.linger2 || c.tcp.settings.finTimeout / 1000,
+      (c, v) => {
+        c.linger2 = v < 0 ? -1 : Math.min(v, MOST_LINGER2);
       },
-    },
+    ),
   ],
   [
-    "TCP_MAXSEG",
-    {
-      min: 88,
-      max: 32767,
-      get: (c) => (c.index >= 0 ? c.mss : c.userMss || c.mss),
-      set: (c, v) => {
-        c.userMss = v;
-        optionsChanged(c);
+    "TCP_DEFER_ACCEPT",
+    between(
+      INT_MIN,
+      INT_MAX,
+      (c) => c.deferAccept,
+      (c, v) => {
+        c.deferAccept = fromDeferAccept(v);
       },
-    },
+    ),
   ],
   [
-    "IP_TTL",
-    {
-      min: 1,
-      max: 255,
-      get: (c) => c.ttl,
-      set: (c, v) => {
-        c.ttl = v;
+    "TCP_THIN_LINEAR_TIMEOUTS",
+    zeroOrOne(
+      (c) => c.thinLinear,
+      (c, v) => {
+        c.thinLinear = v !== 0;
       },
-    },
+    ),
+  ],
+  ["TCP_FASTOPEN", between(0, INT_MAX, (c) => c.fastOpenQueue, setFastOpen)],
+  ["TCP_FASTOPEN_CONNECT", zeroOrOne((c) => c.fastOpenConnect, setFastOpenConnect)],
+  [
+    "TCP_FASTOPEN_NO_COOKIE",
+    zeroOrOne(
+      (c) => c.fastOpenNoCookie,
+      (c, v) => {
+        if (!idle(c)) throw tooLate("TCP_FASTOPEN_NO_COOKIE", "the socket is connected");
+        c.fastOpenNoCookie = v !== 0;
+      },
+    ),
   ],
   [
-    "IP_TOS",
-    {
-      min: 0,
-      max: 255,
-      get: (c) => c.tos,
-      set: (c, v) => {
-        c.tos = v & ~3;
+    "TCP_TIMESTAMP",
+    between(
+      INT_MIN,
+      UINT_MAX,
+      (c) => (c.tcp.time.ms + c.tsOffset) >>> 0,
+      () => {
+        const sentence = "TCP_TIMESTAMP can be read only; Linux has it set where a connection is repaired";
+        throw new SystemError(EPERM, "setsockopt", { sentence });
       },
-    },
-  ],
-  [
-    "IP_MTU_DISCOVER",
-    {
-      min: 0,
-      max: 3,
-      get: (c) => (c.dontFragment === 1 ? PMTU_DO : PMTU_DONT),
-      set: (c, v) => {
-        c.dontFragment = v === PMTU_DONT ? 0 : 1;
-      },
-    },
-  ],
-  [
-    "SO_SNDBUF",
-    {
-      min: 1,
-      max: INT_MAX,
-      // As Linux: what is asked for is doubled, for an overhead that is not payload; half of it is
-      get: (c) => c.sndLimit * 2,
-      set: (c, v) => {
-        c.sndLimit = Math.max(4608 / 2, Math.min(v, c.tcp.settings.wmemMax));
-      },
-    },
-  ],
-  [
-    "SO_RCVBUF",
-    {
-      min: 1,
-      max: INT_MAX,
-      get: (c) => c.rcvLimit * 2,
-      set: (c, v) => {
-        c.rcvLimit = Math.max(2304 / 2, Math.min(v, c.tcp.settings.rmemMax));
-      },
-    },
+    ),
   ],
 ]);
 
-function keepTime(get: (c: Connection) => number, set: (c: Connection, ms: number) => void): TcpOption {
-  return seconds(32767, get, (c, ms) => {
-    set(c, ms);
-    if (c.index >= 0) startKeepalive(c);
-  });
+function setKeepalive(c: Connection, on: boolean): void {
+  const before = c.keepalive;
+  c.keepalive = on;
+  if (!on) stopTimer(c, TIMER_KEEPALIVE);
+  else if (!before && c.index >= 0) startKeepalive(c);
 }
 
-/** Sets an option of a connection. False: it is none of these. @throws SystemError EINVAL */
-export function setTcpOption(c: Connection, name: OptionName, value: number | string): boolean {
+/** The timer runs on from the last sign of life. */
+function setKeepIdle(c: Connection, value: number): void {
+  c.keepIdle = value * 1000;
+  if (!c.keepalive || c.index < 0) return;
+  const { ms } = c.tcp.time;
+  const silent = Math.min((ms - c.lastReceive) | 0, (ms - c.lastAck) | 0);
+  setTimer(c, TIMER_KEEPALIVE, (ms + Math.max(c.keepIdle - silent, 0)) | 0);
+}
+
+function setFastOpen(c: Connection, value: number): void {
+  if (!idle(c)) throw tooLate("TCP_FASTOPEN", "it is for sockets that listen");
+  c.fastOpenQueue = Math.min(value, c.tcp.settings.somaxconn);
+}
+
+function setFastOpenConnect(c: Connection, value: number, listening: boolean): void {
+  if ((c.tcp.settings.fastOpen & FAST_OPEN_CLIENT) === 0)
+    throw new SystemError(EOPNOTSUPP, "setsockopt", {
+      sentence: "TCP_FASTOPEN_CONNECT: net.ipv4.tcp_fastopen does not allow it to clients (bit 1)",
+    });
+  if (listening || !idle(c)) throw tooLate("TCP_FASTOPEN_CONNECT", "it is for sockets yet to connect");
+  c.fastOpenConnect = value !== 0;
+}
+
+/** TCP_CONGESTION: at once, on a connection too. */
+function setCongestion(c: Connection, name: string): void {
+  const next = congestionNamed(name);
+  if (next === null) {
+    const sentence = `there is no congestion control named ${name}; there is ${CONGESTION_NAMES}`;
+    throw new SystemError(name === "" ? EINVAL : ENOENT, "setsockopt", { sentence });
+  }
+  if (next === c.congestion) return;
+  c.congestion.release?.(c);
+  c.ca = null;
+  c.congestion = next;
+  if (c.index >= 0) next.init(c);
+}
+
+/**
+ * Sets an option of a connection. False: it is none of these.
+ * @param listening the connection is a listener's template
+ * @throws SystemError EINVAL, ENOENT (TCP_CONGESTION), EOPNOTSUPP, EPERM
+ */
+export function setTcpOption(c: Connection, name: OptionName, value: number | string, listening: boolean): boolean {
   if (name === "TCP_CONGESTION") {
-    if (value !== RENO.name)
-      throw new SystemError(EINVAL, "setsockopt", {
-        sentence: `there is no congestion control named ${value}; there is ${RENO.name}`,
-      });
-    c.congestion = RENO;
+    setCongestion(c, String(value));
     return true;
   }
   const option = OPTIONS.get(name);
   if (option === undefined) return false;
-  option.set(c, wholeNumber(name, value, option.min, option.max));
+  option.set(c, wholeNumber(name, value, option.min, option.max), listening);
   return true;
 }
 
-/** The value of an option of a connection, or null: it is none of these. */
+/** The value of an option of a connection, or null: it is none of these. @throws SystemError ENOTCONN (IP_MTU) */
 export function getTcpOption(c: Connection, name: OptionName): number | string | null {
   if (name === "TCP_CONGESTION") return c.congestion.name;
-  if (name === "IP_MTU") return c.route === null ? 0 : c.route.mtu;
-  return OPTIONS.get(name)?.get(c) ?? null;
+  if (name !== "IP_MTU") return OPTIONS.get(name)?.get(c) ?? null;
+  if (c.route === null) throw new SystemError(ENOTCONN, "getsockopt");
+  return c.route.mtu;
 }

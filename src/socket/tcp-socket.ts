@@ -1,30 +1,43 @@
 import { EADDRNOTAVAIL, EALREADY, EBADF, EINVAL, EISCONN, ENETUNREACH, ENOTCONN, SystemError } from "../base/errors.js";
 import type { Binding } from "../ports/binding.js";
-import { roomToWrite } from "../tcp/ack.js";
 import {
   abortConnection,
   acceptConnection,
   closeConnection,
   endOfStream,
-  openConnection,
   peekConnection,
   readConnection,
   shutdownRead,
   shutdownWrite,
   skipConnection,
   writeConnection,
+  writeUrgent,
 } from "../tcp/calls.js";
+import { openConnection } from "../tcp/connect.js";
 import type { Connection, ConnectionOwner } from "../tcp/connection.js";
-import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT } from "../tcp/constants.js";
-import { connectionInfo } from "../tcp/info.js";
+import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
+import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
+import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
+import { reusable, reusablePort } from "../tcp/time-wait.js";
+import { atMark, markSkip, urgentRead } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { connectionEntry, listenerEntry, type SocketEntry } from "./entries.js";
 import { getTcpOption, setTcpOption } from "./tcp-options.js";
-import { ERROR, HANGUP, type OptionName, READ_HANGUP, READABLE, type SocketAddress, WRITABLE } from "./types.js";
+import {
+  ERROR,
+  HANGUP,
+  type OptionName,
+  PRIORITY,
+  READ_HANGUP,
+  READABLE,
+  type SocketAddress,
+  WRITABLE,
+} from "./types.js";
 
 const DEFAULT_BACKLOG = 4096;
 /** SO_TYPE: SOCK_STREAM */
@@ -147,8 +160,10 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const { ports, tuples } = this.tcp.context;
     const { binding } = this;
     if (binding === null) {
-      const chosen = ports.connectPort(c.localAddr, remote, port, tuples);
-      if (chosen < 0) throw ports.exhausted(remote, port);
+      let chosen = ports.connectPort(c.localAddr, remote, port, tuples);
+      // RFC 6191: with no port left, that of a TIME-WAIT that may give way
+      if (chosen < 0) chosen = reusablePort(this.tcp.context, c.localAddr, remote, port);
+      if (chosen <= 0) throw ports.exhausted(remote, port);
       c.localPort = chosen;
       c.binding = ports.hold(c.localAddr, chosen, this.reuseAddr, this.reusePort);
     } else {
@@ -165,8 +180,10 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     port: number,
     at: { address: string; port: number },
   ): void {
-    const { ports, tuples } = this.tcp.context;
-    if (tuples.find(c.localAddr, binding.port, remote, port) >= 0) {
+    const { context } = this.tcp;
+    const { ports, tuples } = context;
+    const taken = tuples.find(c.localAddr, binding.port, remote, port) >= 0;
+    if (taken && reusable(context, c.localAddr, binding.port, remote, port, true) === null) {
       const sentence = `local port ${binding.port} is in use to that destination already; bind to another, or to port 0`;
       throw new SystemError(EADDRNOTAVAIL, "connect", { ...at, sentence });
     }
@@ -187,7 +204,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = readConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
@@ -195,7 +212,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (!inside(target, offset, length)) return -EINVAL;
     const c = this.connection;
     const n = peekConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   override skip(length: number): number {
@@ -204,7 +221,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = skipConnection(c, length);
-    return n <= 0 && c.error !== 0 ? this.takeError() : n;
+    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
   }
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {
@@ -214,6 +231,25 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const c = this.connection;
     if (c.error !== 0) return this.takeError();
     return writeConnection(c, source, offset, length);
+  }
+
+  override sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    if (!this.open) return -EBADF;
+    if (!inside(source, offset, length)) return -EINVAL;
+    this.host.enter();
+    const c = this.connection;
+    if (c.error !== 0) return this.takeError();
+    return writeUrgent(c, source, offset, length);
+  }
+
+  override receiveUrgent(): number {
+    if (!this.open) return -EBADF;
+    this.host.enter();
+    return urgentRead(this.connection);
+  }
+
+  override atMark(): boolean {
+    return this.open && atMark(this.connection);
   }
 
   shutdown(how: "read" | "write" | "both"): void {
@@ -253,10 +289,13 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const c = this.connection;
     let mask = c.error !== 0 ? ERROR : 0;
     if (c.state === CLOSED) return mask | HANGUP | WRITABLE | (this.started ? READABLE | READ_HANGUP : 0);
-    if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return mask;
+    if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
+    if (c.state === SYN_RECEIVED && !opensFast(c)) return mask;
     const ended = endOfStream(c);
-    if (c.rcvQueued > 0 || ended) mask |= READABLE;
+    // The urgent byte is not for read, where it stands next
+    if (ended || c.rcvQueued > markSkip(c)) mask |= READABLE;
     if (ended) mask |= READ_HANGUP;
+    if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
     else if (roomToWrite(c)) mask |= WRITABLE;
     else c.noSpace = true;
@@ -269,13 +308,15 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (name === "SO_REUSEADDR") this.reuseAddr = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
     else if (name === "SO_REUSEPORT") this.reusePort = wholeNumber(name, value, 0, 0x7fffffff) !== 0;
     else if (name === "SO_LINGER") this.linger = wholeNumber(name, value, -1, 0x7fffffff);
-    else if (!setTcpOption(this.connection, name, value)) throw noSuchOption("setsockopt", name, "tcp");
+    else if (!setTcpOption(this.connection, name, value, this.listener !== null))
+      throw noSuchOption("setsockopt", name, "tcp");
     if (this.binding !== null && name.startsWith("SO_REUSE"))
       this.tcp.context.ports.setReuse(this.binding, this.reuseAddr, this.reusePort);
   }
 
   getOption(name: OptionName): number | string {
     this.check("getsockopt");
+    this.host.enter();
     switch (name) {
       case "SO_REUSEADDR":
         return this.reuseAddr ? 1 : 0;
@@ -296,17 +337,14 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   }
 
   override info(): Readonly<Record<string, number>> {
-    const info = connectionInfo(this.connection);
-    const { listener } = this;
-    return listener === null
-      ? info
-      : { ...info, state: LISTEN, unacked: listener.queue.length, sacked: listener.backlog };
+    this.host.enter();
+    return this.listener === null ? connectionInfo(this.connection) : listenerInfo(this.listener);
   }
 
-  entry(): SocketEntry | null {
+  entry(details: boolean): SocketEntry | null {
     const { listener } = this;
-    if (listener !== null) return listenerEntry(this, this.localAddr, listener.queue.length, listener.backlog);
-    return this.connection.state === CLOSED ? null : connectionEntry(this.connection, this);
+    if (listener !== null) return listenerEntry(this, this.localAddr, listener, details);
+    return this.connection.state === CLOSED ? null : connectionEntry(this.connection, this, details);
   }
 
   private get localAddr(): Addr {
@@ -316,7 +354,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   /** The connection has been used: by an attempt that failed, or one that is over. */
   private get started(): boolean {
-    return this.connection.sndMax !== this.connection.sndUna || this.connection.remotePort !== 0;
+    return this.connection.sndNxt !== this.connection.sndUna || this.connection.remotePort !== 0;
   }
 
   private renew(): void {

@@ -2,6 +2,7 @@ import type { Addr } from "../wire/address.js";
 
 /** Bits of {@link Socket.poll}: level-triggered readiness, poll(2)'s values. */
 export const READABLE = 0x001; // data, end of stream, a connection to accept, or an error to collect
+export const PRIORITY = 0x002; // urgent data, to be had with receiveUrgent
 export const WRITABLE = 0x004;
 export const ERROR = 0x008;
 export const HANGUP = 0x010; // both directions are closed
@@ -35,6 +36,7 @@ export type OptionName =
   | "SO_SNDBUF"
   | "SO_KEEPALIVE"
   | "SO_LINGER"
+  | "SO_OOBINLINE"
   | "SO_ERROR"
   | "SO_BROADCAST"
   | "SO_TYPE"
@@ -50,6 +52,14 @@ export type OptionName =
   | "TCP_SYNCNT"
   | "TCP_LINGER2"
   | "TCP_CONGESTION"
+  | "TCP_WINDOW_CLAMP"
+  | "TCP_NOTSENT_LOWAT"
+  | "TCP_DEFER_ACCEPT"
+  | "TCP_THIN_LINEAR_TIMEOUTS"
+  | "TCP_FASTOPEN"
+  | "TCP_FASTOPEN_CONNECT"
+  | "TCP_FASTOPEN_NO_COOKIE"
+  | "TCP_TIMESTAMP"
   | "TCP_INFO"
   | "IP_TTL"
   | "IP_TOS"
@@ -106,6 +116,17 @@ export interface Socket {
   skip(length: number): number;
   /** TCP: takes what fits the send buffer. UDP, ICMP: one datagram to the connected peer. */
   write(source: Uint8Array, offset?: number, length?: number): number;
+  /**
+   * TCP: as write, and the last of the bytes taken is urgent (RFC 9293 §3.8.5): send(2) with MSG_OOB.
+   */
+  sendUrgent(source: Uint8Array, offset?: number, length?: number): number;
+  /**
+   * TCP: the urgent byte, 0 to 255, as recv(2) with MSG_OOB; -EINVAL: there is none, or it is in the stream
+   * (SO_OOBINLINE); -EAGAIN: it is announced and has not come.
+   */
+  receiveUrgent(): number;
+  /** TCP: reading has come to the place of the urgent byte; sockatmark(3). */
+  atMark(): boolean;
   /** One datagram. */
   sendTo(source: Uint8Array, to: Endpoint | SocketAddress, offset?: number, length?: number): number;
   /** One datagram, and who sent it. */

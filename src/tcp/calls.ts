@@ -1,96 +1,57 @@
-import { EAGAIN, ENETUNREACH, ENOTCONN, EPIPE } from "../base/errors.js";
-import { abort, destroy, dropReceived, limitFinWait2, setState } from "./close.js";
-import { initialWindow } from "./congestion/window.js";
-import { type Connection, dropReceiveBuffer, sendBuffer, touch } from "./connection.js";
+import { EAGAIN, ECONNRESET, ENOTCONN } from "../base/errors.js";
+import { CHRONO_BUSY, chronoStart } from "./chrono.js";
+import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
+
+import { type Connection, dropReceiveBuffer } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
   ESTABLISHED,
   FIN_WAIT_1,
-  KIND_CONNECTION,
   LAST_ACK,
-  RTO_MIN,
   SYN_RECEIVED,
   SYN_SENT,
-  TIMER_PERSIST,
-  TIMER_RETRANSMIT,
+  URGENT_NONE,
 } from "./constants.js";
-import type { Listener } from "./listen.js";
-import { windowScaleFor } from "./options.js";
-import { output, sendSyn } from "./output.js";
-import { advertisedMss, updateMss } from "./path.js";
-import { roomToQueue } from "./pressure.js";
-import { setTimer } from "./timer-set.js";
-import { windowUpdateDue } from "./window.js";
+import { opensFast } from "./fast-open.js";
+import type { Listener } from "./listener.js";
+import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
+import { readMoved } from "./receive-buffer.js";
+import { dropMark, markSkip, passMark, readable } from "./urgent.js";
+import { setUrgent } from "./urgent-out.js";
+import { inPieces, queueData, writePieces } from "./write.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
  */
 
 /**
- * OPEN, active. The four addresses, `binding`, `owner` and options stand in the connection already; the port is chosen.
- * @returns 0, or a negative errno (-ENETUNREACH); the connection is then still closed
- */
-export function openConnection(c: Connection): number {
-  const { tcp } = c;
-  const route = tcp.ip.routeTo(c.remoteAddr, c.localAddr);
-  if (route === null) return tcp.ip.routeError < 0 ? tcp.ip.routeError : -ENETUNREACH;
-  c.route = route;
-  c.error = 0;
-  const offer = advertisedMss(route);
-  c.advMss = c.userMss > 0 ? Math.min(c.userMss, offer) : offer;
-  updateMss(c);
-  c.cwnd = initialWindow(c);
-  c.scaleOffer = tcp.settings.windowScaling === 0 ? -1 : windowScaleFor(c.rcvLimit);
-  c.iss = tcp.isn.next(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  c.sndUna = c.iss;
-  c.sndNxt = c.iss;
-  c.sndMax = c.iss;
-  c.sndSml = c.iss;
-  c.index = tcp.connections.add(c);
-  tcp.tuples.insert(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (c.index << 2) | KIND_CONNECTION);
-  tcp.ports.connected(c.localAddr, c.localPort, c.remoteAddr, c.remotePort);
-  tcp.counters.TcpActiveOpens++;
-  setState(c, SYN_SENT);
-  setTimer(c, TIMER_RETRANSMIT, (tcp.time.ms + c.rto) | 0);
-  // A link that takes nothing now gets the SYN when the timer comes round.
-  sendSyn(c);
-  return 0;
-}
-
-/**
  * SEND. @returns bytes taken; -EAGAIN (buffer full: EVENT_WRITABLE follows), -EPIPE (sending is shut, or the
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT) return refuseWrite(c);
-  if (c.finQueued) return -EPIPE;
-  const room = c.sndLimit - c.sndQueued;
-  let n = length < room ? length : room;
-  if (n <= 0) {
-    if (length === 0) return 0;
-    c.noSpace = true;
-    return -EAGAIN;
+  const n = inPieces(c, length) ? writePieces(c, source, start, length) : queueData(c, source, start, length);
+  if (n > 0) {
+    c.pushedSeq = c.writeSeq;
+    output(c);
   }
-  const snd = sendBuffer(c);
-  n = snd.ensure(c.sndQueued, roomToQueue(c, n));
-  if (n === 0) {
-    // Memory is scarce. What comes back will wake us, if any of it is ours; a look again in a while if not.
-    c.noSpace = true;
-    if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
-    return -EAGAIN;
-  }
-  snd.write(c.sndQueued, source, start, n);
-  c.sndQueued += n;
-  if (n < length) c.noSpace = true;
-  output(c);
   return n;
 }
 
-function refuseWrite(c: Connection): number {
-  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;
-  if (c.state === CLOSED && c.iss === 0 && c.sndMax === 0 && c.irs === 0) return -ENOTCONN;
-  return -EPIPE;
+/** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
+export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
+  const n = queueData(c, source, start, length);
+  if (n > 0) {
+    c.pushedSeq = c.writeSeq;
+    setUrgent(c);
+    output(c);
+  }
+  return n;
+}
+
+/** No attempt was ever made with it. */
+function neverOpened(c: Connection): boolean {
+  return c.state === CLOSED && c.remotePort === 0;
 }
 
 /**
@@ -98,6 +59,7 @@ function refuseWrite(c: Connection): number {
  * error is read before the error is seen.
  */
 export function readConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
+  if (markSkip(c) > 0) dropMark(c);
   const n = peekConnection(c, target, start, length);
   if (n > 0) consume(c, n);
   return n;
@@ -106,23 +68,27 @@ export function readConnection(c: Connection, target: Uint8Array, start: number,
 /** As readConnection; the data stays. */
 export function peekConnection(c: Connection, target: Uint8Array, start: number, length: number): number {
   const { rcv } = c;
-  if (c.rcvQueued === 0 || rcv === null) return emptyRead(c);
-  const n = length < c.rcvQueued ? length : c.rcvQueued;
-  rcv.read(0, target, start, n);
+  const skip = markSkip(c);
+  const most = readable(c, skip);
+  if (most === 0 || rcv === null) return emptyRead(c);
+  const n = length < most ? length : most;
+  rcv.read(skip, target, start, n);
   return n;
 }
 
 /** Drops up to `length` received bytes; results as readConnection. */
 export function skipConnection(c: Connection, length: number): number {
-  if (c.rcvQueued === 0) return emptyRead(c);
-  const n = length < c.rcvQueued ? length : c.rcvQueued;
+  if (markSkip(c) > 0) dropMark(c);
+  const most = readable(c, 0);
+  if (most === 0) return emptyRead(c);
+  const n = length < most ? length : most;
   consume(c, n);
   return n;
 }
 
 function emptyRead(c: Connection): number {
   if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
-  if (c.state === CLOSED) return c.irs === 0 && c.sndMax === 0 ? -ENOTCONN : 0;
+  if (c.state === CLOSED) return neverOpened(c) ? -ENOTCONN : 0;
   return -EAGAIN;
 }
 
@@ -132,11 +98,8 @@ function consume(c: Connection, n: number): void {
   c.rcvQueued -= n;
   if (c.rcvQueued === 0 && c.oooCount === 0) dropReceiveBuffer(c);
   else rcv.drop(n);
-  // Telling the peer about the room waits for the end of the batch: reads come in series.
-  if (c.index >= 0 && !c.windowMoved && windowUpdateDue(c)) {
-    c.windowMoved = true;
-    touch(c);
-  }
+  if (c.urgent !== URGENT_NONE) passMark(c);
+  readMoved(c, n);
 }
 
 /** The next established connection of a listener, or null. The caller becomes its owner. */
@@ -164,7 +127,8 @@ export function shutdownWrite(c: Connection): number {
       setState(c, LAST_ACK);
       break;
     case SYN_SENT:
-      destroy(c, 0);
+      // As Linux: to shut what has not begun is to give it up
+      destroy(c, ECONNRESET);
       return 0;
     case CLOSED:
       return -ENOTCONN;
@@ -172,14 +136,16 @@ export function shutdownWrite(c: Connection): number {
       return 0;
   }
   c.finQueued = true;
+  chronoStart(c, CHRONO_BUSY);
   output(c);
   return 0;
 }
 
-/** The receiving half: reads end, and what arrives is thrown away. */
+/** The receiving half: reads end; what arrives all the same is acknowledged, and can be read, as on Linux. */
 export function shutdownRead(c: Connection): number {
   if (c.state === CLOSED) return -ENOTCONN;
   c.readShut = true;
+  if (c.state === SYN_SENT) destroy(c, ECONNRESET);
   return 0;
 }
 
@@ -188,33 +154,55 @@ export function shutdownRead(c: Connection): number {
  * RFC 2525 §2.17); otherwise what is queued is delivered, then FIN.
  */
 export function closeConnection(c: Connection): void {
-  c.owner = null;
-  c.embryonic = false;
+  orphaned(c);
   if (c.index < 0) {
     dropReceived(c);
     return;
   }
   if (c.rcvQueued > 0) {
     c.tcp.counters.TcpExtTCPAbortOnClose++;
-    abort(c, 0);
+    resetPeer(c);
+    destroy(c, 0);
     return;
   }
   c.readShut = true;
-  shutdownWrite(c);
-  limitFinWait2(c);
+  if (opensFast(c)) closeEarly(c);
+  else shutdownWrite(c);
+  if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
 }
 
-/** ABORT: RST now; queued data is lost. */
+/** A connection opened by fast open is closed before its SYN-ACK was answered: the FIN need not wait for that. */
+function closeEarly(c: Connection): void {
+  if (c.state === SYN_RECEIVED) setState(c, FIN_WAIT_1);
+  c.finQueued = true;
+  output(c);
+}
+
+/** ABORT (SO_LINGER with 0 seconds): RST now; queued data is lost. Linux looks for unread data first. */
 export function abortConnection(c: Connection): void {
-  c.owner = null;
-  c.embryonic = false;
-  if (c.index < 0) dropReceived(c);
-  else abort(c, 0);
+  orphaned(c);
+  if (c.index < 0) {
+    dropReceived(c);
+    return;
+  }
+  const { counters } = c.tcp;
+  if (c.rcvQueued > 0) {
+    counters.TcpExtTCPAbortOnClose++;
+    resetPeer(c);
+    destroy(c, 0);
+    return;
+  }
+  counters.TcpExtTCPAbortOnData++;
+  abort(c, 0);
 }
 
-/** TCP_NODELAY, TCP_CORK, TCP_MAXSEG or a buffer size changed: what waited for it may go. */
+/** TCP_NODELAY was set: what waits goes, whatever else would hold it (Linux's TCP_NAGLE_PUSH). */
+export function pushWaiting(c: Connection): void {
+  if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
+}
+
+/** TCP_CORK was taken out, or a buffer size changed: what waited for it may go. */
 export function optionsChanged(c: Connection): void {
   if (c.index < 0) return;
-  updateMss(c);
   output(c);
 }

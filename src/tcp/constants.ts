@@ -34,13 +34,43 @@ export const TIMER_DELACK = 4;
 export const TIMER_KEEPALIVE = 8;
 /** An orphan in FIN-WAIT-2. */
 export const TIMER_FIN_WAIT_2 = 16;
-/** A corked partial segment goes after 200 ms all the same. */
-export const TIMER_CORK = 32;
+
+/** Tail loss probe, RACK's reordering timer: these and the two above never run side by side (Linux's icsk_pending). */
+export const TIMER_LOSS_PROBE = 64;
+export const TIMER_REORDER = 128;
+/** Paced output goes on. */
+export const TIMER_PACE = 256;
+/** SACKs that are held back to go as one (Linux's compressed ACK). */
+export const TIMER_SACK_DELAY = 512;
+export const TIMERS_OF_SENDER = TIMER_RETRANSMIT | TIMER_PERSIST | TIMER_LOSS_PROBE | TIMER_REORDER;
 
 /** Where loss recovery stands; Linux's tcpi_ca_state. */
 export const CA_OPEN = 0;
+/** Something is amiss: dup ACKs or SACKs, not yet enough. */
+export const CA_DISORDER = 1;
+/** The window was reduced for ECN or local congestion. */
+export const CA_CWR = 2;
 export const CA_RECOVERY = 3;
 export const CA_LOSS = 4;
+
+/** A slow start threshold, or clamp, that stands in nobody's way. */
+export const SSTHRESH_INFINITE = 0x7fffffff;
+export const MIN_RTT_NONE = 0x7fffffff;
+
+/** IP_MTU_DISCOVER, as Linux numbers it. */
+export const PMTU_DONT = 0;
+export const PMTU_WANT = 1;
+export const PMTU_DO = 2;
+export const PMTU_PROBE = 3;
+
+/** Bits of {@link Connection.ecn}. */
+export const ECN_OK = 1;
+/** ECE goes out until the peer's CWR comes. */
+export const ECN_DEMAND_CWR = 4;
+/** CWR goes out with the next new data. */
+export const ECN_QUEUE_CWR = 2;
+/** A segment of this connection has borne ECT or CE. */
+export const ECN_SEEN = 8;
 
 /** What a connection tells its owner; bits. */
 export const EVENT_READABLE = 1;
@@ -64,6 +94,8 @@ export const DUPTHRESH = 3;
 export const CHALLENGE_ACK_MS = 500;
 /** Answers to empty segments outside the window: as many, so that two confused ends cannot keep each other busy. */
 export const OUT_OF_WINDOW_ACK_MS = 500;
+/** pingpong value from which a connection is interactive. */
+export const PINGPONG_THRESH = 1;
 /** ACKs sent at once at the start of a connection and after idle (Linux's TCP_MAX_QUICKACKS). */
 export const QUICK_ACKS = 16;
 /** Bytes of payload that one row can carry: a 64 KB IP packet less the longest headers. */
@@ -75,3 +107,18 @@ export const INLINE_PAYLOAD = 512;
 export const KIND_CONNECTION = 0;
 export const KIND_SYN = 1;
 export const KIND_TIME_WAIT = 2;
+
+/** Urgent data has come (POLLPRI). */
+export const EVENT_URGENT = 32;
+/** Where the urgent octet is: not yet here, here, taken (Linux's TCP_URG_NOTYET, _VALID, _READ). */
+export const URGENT_NONE = 0;
+export const URGENT_AWAITED = 1;
+export const URGENT_HERE = 2;
+export const URGENT_TAKEN = 3;
+
+/** Bits of {@link Connection.ackPushed}: one small segment, more than one (Linux's ICSK_ACK_PUSHED, _PUSHED2). */
+export const ACK_PUSHED = 1;
+export const ACK_PUSHED2 = 2;
+/** Delayed ACKs, in ms: RFC 9293 §3.8.6.3 wants less than 500; Linux's TCP_ATO_MIN and TCP_DELACK_MAX. */
+export const ATO_MIN = 40;
+export const DELACK_MAX = 200;

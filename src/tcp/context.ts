@@ -8,12 +8,18 @@ import type { StackTime } from "../platform/time.js";
 import type { TimerWheel } from "../platform/timer-wheel.js";
 import type { PortSpace } from "../ports/port-space.js";
 import type { TupleTable } from "../ports/tuple-table.js";
+import { AckState } from "./ack-state.js";
 import type { Connection } from "./connection.js";
 import { TcpCounters } from "./counters.js";
+import { FastOpen } from "./fast-open.js";
 import { IsnGenerator } from "./isn.js";
-import type { SynRecord } from "./listen.js";
+import { SynOptions } from "./options.js";
+import { RateSample } from "./rate.js";
 import { Segment } from "./segment.js";
+import { SentRuns } from "./sent.js";
 import type { TcpSettings } from "./settings.js";
+import { SynCookies } from "./syn-cookie.js";
+import type { SynRecord } from "./syn-record.js";
 import type { TimeWait } from "./time-wait.js";
 
 /** Calls from the data at the bottom of this folder to the code at its top. */
@@ -51,10 +57,23 @@ export class TcpContext {
   readonly settings: TcpSettings;
   readonly counters = new TcpCounters();
   readonly isn: IsnGenerator;
+  readonly random: Random;
+  readonly cookies: SynCookies;
+  readonly fastOpen: FastOpen;
   readonly connections = new Slots<Connection>();
   readonly synRecords = new Slots<SynRecord>();
   readonly timeWaits = new Slots<TimeWait>();
+  /** Connections that nobody holds any more and that only finish; TIME-WAITs are none of them. */
+  orphans = 0;
   readonly segment = new Segment();
+  /** What all connections have in flight. */
+  readonly sent = new SentRuns();
+  /** What the ACK in hand says of the delivery rate. */
+  readonly rate = new RateSample();
+  /** What the ACK in hand was found to mean. */
+  readonly ack = new AckState();
+  /** The options of the SYN about to be written. */
+  readonly synOptions = new SynOptions();
   /** Connections to look at when the batch ends; the first touchedCount entries count. */
   readonly touched: (Connection | null)[] = [];
   touchedCount = 0;
@@ -72,7 +91,10 @@ export class TcpContext {
     this.ports = parts.ports;
     this.tuples = parts.tuples;
     this.settings = parts.settings;
+    this.random = parts.random;
     this.isn = new IsnGenerator(parts.random, parts.time);
+    this.cookies = new SynCookies(parts.random, parts.time);
+    this.fastOpen = new FastOpen(parts.random, parts.time, parts.settings);
     this.upcalls = upcalls;
   }
 }

@@ -3,11 +3,27 @@ import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
 import { destroy } from "./close.js";
 import { type Connection, touch } from "./connection.js";
-import { KIND_CONNECTION, SYN_RECEIVED, SYN_SENT } from "./constants.js";
+import {
+  KIND_CONNECTION,
+  KIND_SYN,
+  PMTU_DO,
+  PMTU_DONT,
+  RTO_INITIAL,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIMER_RETRANSMIT,
+} from "./constants.js";
 import type { TcpContext } from "./context.js";
+import { opensFast } from "./fast-open.js";
+import { retransmitTimeout } from "./rto.js";
+import { estimatedRto } from "./rtt.js";
+import { XMIT_US } from "./sent.js";
+import { dropSynRecord, type SynRecord } from "./syn-record.js";
+import { setSenderTimer, stopTimer } from "./timer-set.js";
 
-/** Headers without options. */
-const IP_AND_TCP = 40;
+const UNREACHABLE = 3;
+const NET_UNREACHABLE = 0;
+const HOST_UNREACHABLE = 1;
 
 /** An ICMP error about a segment of ours (RFC 9293 §3.9.2.2, RFC 1122 §4.2.3.9), believed only about data in flight. */
 export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
@@ -16,22 +32,71 @@ export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
   const remotePort = dv.getUint16(report.l4 + 2);
   const seq = dv.getInt32(report.l4 + 4);
   const value = tcp.tuples.find(report.src, localPort, report.dst, remotePort);
-  if (value < 0 || (value & 3) !== KIND_CONNECTION) {
+  const kind = value & 3;
+  if (value >= 0 && kind === KIND_SYN) aboutRecord(tcp.synRecords.get(value >>> 2), seq, report);
+  if (value < 0 || kind !== KIND_CONNECTION) {
     report.credible = false;
     return;
   }
   const c = tcp.connections.get(value >>> 2);
-  if (!(seqGe(seq, c.sndUna) && seqLe(seq, c.sndMax))) {
-    // RFC 5927 §4: not about anything that is in flight
+  // RFC 5927 §4.1: not about anything that is in flight
+  if (!(seqGe(seq, opensFast(c) ? c.iss : c.sndUna) && seqLe(seq, c.sndNxt))) {
     tcp.counters.TcpExtOutOfWindowIcmps++;
     report.credible = false;
     return;
   }
   if (report.errno === EMSGSIZE) smallerPath(c, report.mtu);
-  else if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
-    tcp.counters.TcpAttemptFails++;
-    destroy(c, report.errno);
-  } else c.softError = report.errno;
+  else aboutConnection(c, seq, report);
+}
+
+/**
+ * RFC 1122 §4.2.3.9 has some messages end a connection; RFC 5927 §5.2 and Linux end only an attempt by them. Elsewhere they
+ * say why, if nothing comes any more.
+ */
+function aboutConnection(c: Connection, seq: number, report: IcmpReport): void {
+  if (!opensFast(c) && unreachable(report)) revertBackoff(c, seq);
+  if (c.index < 0) return;
+  // Opened by fast open and accepted: it is as good as established
+  const attempt = c.state === SYN_SENT || (c.state === SYN_RECEIVED && (!opensFast(c) || c.embryonic));
+  if (!attempt) {
+    c.softError = report.errno;
+    return;
+  }
+  c.tcp.counters.TcpAttemptFails++;
+  destroy(c, report.errno);
+}
+
+function unreachable(report: IcmpReport): boolean {
+  return report.type === UNREACHABLE && (report.code === NET_UNREACHABLE || report.code === HOST_UNREACHABLE);
+}
+
+/** Linux's tcp_req_err: a request of a listener is dropped in silence; nobody could be told. */
+function aboutRecord(record: SynRecord, seq: number, report: IcmpReport): void {
+  const { counters } = record.listener.tcp;
+  if (seq !== record.iss) counters.TcpExtOutOfWindowIcmps++;
+  else if (report.type !== UNREACHABLE || unreachable(report)) {
+    dropSynRecord(record);
+    counters.TcpExtListenDrops++;
+  }
+}
+
+/**
+ * RFC 6069: a router says that it cannot reach the peer, so the timeout was no sign of congestion. The last doubling of the
+ * RTO is taken back; if that has run out already, the segment goes again now.
+ */
+function revertBackoff(c: Connection, seq: number): void {
+  if (seq !== c.sndUna || c.retransmits === 0 || c.backoff === 0 || c.rtxHead === 0) return;
+  const { sent, settings, time } = c.tcp;
+  c.backoff--;
+  const base = c.srtt > 0 ? estimatedRto(c) : RTO_INITIAL;
+  c.rto = Math.min(base * 2 ** c.backoff, settings.rtoMax);
+  const elapsed = Math.floor(((time.us - (sent.data[c.rtxHead + XMIT_US] as number)) | 0) / 1000);
+  if (elapsed < c.rto) {
+    setSenderTimer(c, TIMER_RETRANSMIT, c.rto - elapsed);
+    return;
+  }
+  stopTimer(c, TIMER_RETRANSMIT);
+  retransmitTimeout(c);
 }
 
 /**
@@ -39,13 +104,11 @@ export function icmpReport(tcp: TcpContext, report: IcmpReport): void {
  * out when the batch ends: IP learns of the path (and of sending without DF) only after this report.
  */
 function smallerPath(c: Connection, mtu: number): void {
-  const { ip, settings } = c.tcp;
-  const mss = Math.max(Math.max(mtu, ip.pathMtus.minimum) - IP_AND_TCP, settings.minSndMss);
-  if (mss >= c.mss) return;
-  c.mss = mss;
-  if (c.sndMax === c.sndUna || c.state === SYN_SENT || c.state === SYN_RECEIVED) return;
-  c.rttTiming = false;
-  c.sndNxt = c.sndUna;
-  if (c.cwnd < mss) c.cwnd = mss;
+  const { route, pmtuDiscover } = c;
+  if (route === null || mtu >= route.mtu) return;
+  // Smaller than IP will go, and DF is insisted on: nothing will get through
+  if (pmtuDiscover === PMTU_DO && mtu < c.tcp.ip.pathMtus.minimum) c.softError = EMSGSIZE;
+  if (pmtuDiscover === PMTU_DONT) return;
+  if (c.pathBefore === 0) c.pathBefore = route.mtu;
   touch(c);
 }

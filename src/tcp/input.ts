@@ -1,378 +1,227 @@
-import { ECONNREFUSED, ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, FIN, MSS_DEFAULT, RST, SYN, URG } from "../wire/tcp.js";
-import { completeSimultaneous, processAck } from "./ack.js";
-import { abort, destroy, enterTimeWait, setState } from "./close.js";
-import { type Connection, touch, wake } from "./connection.js";
+import { ECONNRESET, EPIPE } from "../base/errors.js";
+import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
+import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
+import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
+import { challenge, mayAnswerInvalid } from "./challenge.js";
+import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
+import { type Connection, touch } from "./connection.js";
 import {
-  CA_OPEN,
-  CHALLENGE_ACK_MS,
   CLOSE_WAIT,
-  CLOSED,
   CLOSING,
   ESTABLISHED,
-  EVENT_CONNECTED,
-  EVENT_READABLE,
-  EVENT_WRITABLE,
   FIN_WAIT_1,
   FIN_WAIT_2,
-  OUT_OF_WINDOW_ACK_MS,
-  QUICK_ACKS,
+  LAST_ACK,
   SYN_RECEIVED,
   SYN_SENT,
-  TIMER_RETRANSMIT,
 } from "./constants.js";
-import { established, lostHandshake } from "./listen.js";
-import { offeredMss, parseOptions } from "./options.js";
-import { sendAck, sendSyn } from "./output.js";
-import { pruneOutOfOrder, receiveData } from "./reassembly.js";
-import { measureRtt } from "./rtt.js";
+import { opensFast } from "./fast-open.js";
+import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
+import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
+import { parseOptions } from "./options.js";
+import { pawsRejectsSegment } from "./paws.js";
+import { noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
-import { stopTimer } from "./timer-set.js";
+import { sendAck } from "./transmit.js";
 
 /** RFC 9293 §3.10.7: a segment for a connection, by its state. */
 export function connectionInput(c: Connection, seg: Segment): void {
   c.segsIn += seg.segments;
   if (seg.length > 0) c.dataSegsIn += seg.segments;
-  if (c.state === ESTABLISHED && predicted(c, seg)) return;
+  takeOptions(c, seg);
   if (c.state === SYN_SENT) synSent(c, seg);
   else synchronized(c, seg);
 }
 
-/**
- * The common case, by Van Jacobson's header prediction: the next data in order, or a pure ACK that moves SND.UNA,
- * with nothing else going on. Does exactly what the steps below would.
- */
-function predicted(c: Connection, seg: Segment): boolean {
-  if ((seg.flags & (FIN | SYN | RST | ACK | URG)) !== ACK || seg.seq !== c.rcvNxt) return false;
-  const acked = (seg.ack - c.sndUna) | 0;
-  if (seg.length === 0) {
-    if (acked <= 0 || seqGt(seg.ack, c.sndMax) || c.caState !== CA_OPEN) return false;
-    c.tcp.counters.TcpExtTCPPureAcks++;
-    return processAck(c, seg);
-  }
-  if (acked !== 0 || seg.window << c.sndWscale !== c.sndWnd) return false;
-  if (c.oooCount > 0 || c.rcvFin || c.readShut || seg.length > c.rcvWnd) return false;
-  c.tcp.counters.TcpExtTCPHPHits++;
-  c.sndWl1 = seg.seq;
-  acceptText(c, seg);
-  return true;
+/** Reads the options, and what of them is the connection's. */
+function takeOptions(c: Connection, seg: Segment): void {
+  // A SYN's absent options say something, too
+  if (seg.optionsLength === 0 && (seg.flags & SYN) === 0) {
+    seg.ts = false;
+    seg.sackBlocks = 0;
+  } else parseOptions(c.tcp, seg);
+  c.sawTs = seg.ts && (c.tsOk || c.state === SYN_SENT);
+  if (!c.sawTs) return;
+  c.rcvTsval = seg.tsval;
+  c.rcvTsecr = seg.tsecr === 0 ? 0 : (seg.tsecr - c.tsOffset) | 0;
 }
 
 /** RFC 9293 §3.10.7.4: the states from SYN-RECEIVED on, step by step. */
 export function synchronized(c: Connection, seg: Segment): void {
+  // Not a step, but sensible: without any of them a segment says nothing
+  if ((seg.flags & (ACK | RST | SYN)) === 0) return;
+  if (opensFast(c) && !fastOpenInput(c, seg)) return;
+  if (!checkTimestamp(c, seg)) return;
   if (!checkSequence(c, seg)) return;
   if (!checkReset(c, seg)) return;
   if (!checkSyn(c, seg)) return;
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
-  if (!processAck(c, seg)) return;
-  // Sixth, URG: RFC 6093 discourages its use; urgent data is delivered in line
-  if (c.state === ESTABLISHED || c.state === FIN_WAIT_1 || c.state === FIN_WAIT_2) processText(c, seg);
-  if ((seg.flags & FIN) !== 0) noteFin(c, seg);
+  if (!checkAck(c, seg)) return;
+  if (isOld(c, seg)) return;
+  trimOld(c, seg);
+  processText(c, seg);
+  if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
   processFin(c);
 }
 
-/** First: is any of it in the window? Trims what is not. What is old or beyond is answered with an ACK. */
-function checkSequence(c: Connection, seg: Segment): boolean {
-  // §3.5, figure 8: in a simultaneous open the peer's SYN comes again, with the ACK of ours
-  if (c.state === SYN_RECEIVED && (seg.flags & (SYN | ACK | RST)) === (SYN | ACK) && seg.seq === c.irs) {
-    completeSimultaneous(c, seg);
+/** RFC 7323 §5.3 R1, before all else. A reset is looked at whatever its timestamp says. */
+function checkTimestamp(c: Connection, seg: Segment): boolean {
+  if (!c.sawTs || (seg.flags & RST) !== 0 || !pawsRejectsSegment(c, seg)) return true;
+  const { counters } = c.tcp;
+  if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  // As Linux: a bare ACK that was overtaken by data of the peer's is common, and asks for no answer
+  if ((seg.flags & ACK) !== 0 && !isData(seg) && seqGt(c.rcvNxt, seg.seq)) {
+    counters.TcpExtPAWSOldAck++;
     return false;
   }
-  const window = c.rcvWnd;
-  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0) + ((seg.flags & SYN) !== 0 ? 1 : 0);
-  const offset = (seg.seq - c.rcvNxt) | 0;
-  const acceptable =
-    span === 0
-      ? offset >= 0 && offset <= window // one further than the RFC, as Linux: a peer that filled the window, some of it lost
-      : offset + span > 0 && (window > 0 ? offset < window : offset === 0 && seg.length === 0);
-  if (acceptable) {
-    if (offset < 0) trimFront(seg, -offset);
-    return true;
-  }
-  if ((seg.flags & RST) !== 0) return false;
-  // A zero window still takes valid ACKs (§3.10.7.4: "special allowance")
-  if (window === 0 && offset === 0 && (seg.flags & (ACK | SYN)) === ACK) processAck(c, seg);
-  if (c.index < 0) return false;
-  if ((seg.flags & SYN) !== 0) return challenge(c);
-  if (span > 0 || mayAnswerEmpty(c)) sendAck(c);
+  counters.TcpExtPAWSEstab++;
+  if (isData(seg) || mayAnswerInvalid(c)) {
+    staleText(c, seg);
+    sendAck(c);
+  } else counters.TcpExtTCPACKSkippedPAWS++;
   return false;
 }
 
-/** An ACK in answer to an ACK may be answered by an ACK: limited, as RFC 5961 §7 asks and Linux does. */
-function mayAnswerEmpty(c: Connection): boolean {
-  const { time } = c.tcp;
-  if (((time.ms - c.outOfWindowAt) | 0) < 0) return false;
-  c.outOfWindowAt = (time.ms + OUT_OF_WINDOW_ACK_MS) | 0;
+/** What occupies sequence numbers is answered always: it is no part of a loop of ACKs. */
+function isData(seg: Segment): boolean {
+  return (seg.length > 0 || (seg.flags & FIN) !== 0) && (seg.flags & SYN) === 0;
+}
+
+/** First: is any of it in the window? What is old or beyond is answered with an ACK. */
+function checkSequence(c: Connection, seg: Segment): boolean {
+  if (acceptable(c, seg)) return true;
+  const { counters } = c.tcp;
+  if ((seg.flags & RST) !== 0) {
+    if (behindFin(c, seg)) reset(c);
+    return false;
+  }
+  if ((seg.flags & SYN) !== 0) return challengeSyn(c);
+  if (seqGt(seg.seq, c.rcvNxt)) counters.TcpExtBeyondWindow++;
+  if (isData(seg) || mayAnswerInvalid(c)) {
+    staleText(c, seg);
+    sendAck(c);
+  } else counters.TcpExtTCPACKSkippedSeq++;
+  return false;
+}
+
+/**
+ * RFC 9293 §3.4 as Linux has it: from what the last ACK said on to one past the right edge.
+ */
+function acceptable(c: Connection, seg: Segment): boolean {
+  const end = (seg.seq + seg.length + ((seg.flags & SYN) !== 0 ? 1 : 0) + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
+  if (((end - c.rcvAcked) | 0) < 0) return false;
+  // A FIN that was taken may stand behind the edge. Text beyond it is refused later: its ACK counts (§3.10.7.4)
+  return ((seg.seq - seqMax(c.rcvAdv, c.rcvNxt)) | 0) <= 0;
+}
+
+/** §3.10.7.4 with Linux: right behind the FIN that was taken, from a peer that closed and then reset. */
+function behindFin(c: Connection, seg: Segment): boolean {
+  const { state } = c;
+  return seg.seq === ((c.rcvNxt - 1) | 0) && (state === CLOSE_WAIT || state === LAST_ACK || state === CLOSING);
+}
+
+/** A retransmission of what has all come: our ACK was lost, or late. It is acknowledged again, at once. */
+function isOld(c: Connection, seg: Segment): boolean {
+  const span = seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0);
+  if (span === 0 || seqGt((seg.seq + span) | 0, c.rcvNxt)) return false;
+  staleText(c, seg);
+  c.ackDue = true;
+  touch(c);
   return true;
 }
 
-/** Drops what was received before; the front of a SYN is the SYN itself. */
-function trimFront(seg: Segment, old: number): void {
-  let n = old;
-  if ((seg.flags & SYN) !== 0) {
-    seg.flags &= ~SYN;
-    seg.seq = (seg.seq + 1) | 0;
-    n--;
-  }
+/** Drops what was received before. */
+function trimOld(c: Connection, seg: Segment): void {
+  const old = (c.rcvNxt - seg.seq) | 0;
+  if (old <= 0 || seg.length === 0) return;
+  const n = old < seg.length ? old : seg.length;
+  oldBytes(c, seg.seq, (seg.seq + n) | 0);
   seg.seq = (seg.seq + n) | 0;
   seg.payload += n;
   seg.length -= n;
 }
 
-/** Second: RST. RFC 5961 §3.2: only the exact number resets, another in the window is challenged. */
+/**
+ * Second: RST. RFC 5961 §3.2: only the exact number resets, or the end of what was SACKed (a peer that has sent so far);
+ * another in the window is challenged.
+ */
 function checkReset(c: Connection, seg: Segment): boolean {
   if ((seg.flags & RST) === 0) return true;
-  if (seg.seq !== c.rcvNxt) return challenge(c);
+  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) return challenge(c);
+  reset(c);
+  return false;
+}
+
+function endsSacked(c: Connection, seq: number): boolean {
+  const { ooo } = c;
+  return c.sackOk && ooo !== null && c.oooCount > 0 && ooo[2 * c.oooCount - 1] === seq;
+}
+
+function reset(c: Connection): void {
   const { counters } = c.tcp;
   switch (c.state) {
-    case SYN_RECEIVED:
-      // An active open: simultaneous open refused
-      counters.TcpAttemptFails++;
-      destroy(c, ECONNREFUSED);
-      break;
-    case ESTABLISHED:
-    case FIN_WAIT_1:
-    case FIN_WAIT_2:
-      destroy(c, ECONNRESET);
-      break;
     case CLOSE_WAIT:
       destroy(c, EPIPE);
       break;
     default:
-      destroy(c, 0);
+      // Only in SYN-RECEIVED has it not come to anything
+      if (c.state === SYN_RECEIVED) counters.TcpAttemptFails++;
+      destroy(c, ECONNRESET);
   }
+}
+
+/**
+ * Fourth: SYN in a synchronized state. RFC 5961 §4.2: a challenge, whatever its number. But in a simultaneous open (RFC 9293
+ * §3.5, figure 8) the peer's SYN comes again, with the ACK of ours.
+ */
+function checkSyn(c: Connection, seg: Segment): boolean {
+  if ((seg.flags & SYN) === 0) return true;
+  const answer = c.state === SYN_RECEIVED && c.owner !== null && (seg.flags & (ACK | FIN)) === ACK && seg.length === 0;
+  if (!answer || seg.seq !== c.irs || seg.ack !== c.sndNxt) return challengeSyn(c);
+  simultaneousAck(c, seg);
   return false;
 }
 
-/** Fourth: SYN in a synchronized state. RFC 5961 §4.2: a challenge, whatever its number. */
-function checkSyn(c: Connection, seg: Segment): boolean {
-  if ((seg.flags & SYN) === 0) return true;
+function challengeSyn(c: Connection): false {
   c.tcp.counters.TcpExtTCPSYNChallenge++;
   return challenge(c);
 }
 
-/** An ACK that lets an honest peer prove itself; at most one in 500 ms for a connection, as Linux limits it. */
-export function challenge(c: Connection): false {
-  const { time, counters } = c.tcp;
-  if (((time.ms - c.challengeAt) | 0) < 0) return false;
-  c.challengeAt = (time.ms + CHALLENGE_ACK_MS) | 0;
-  counters.TcpExtTCPChallengeACK++;
-  sendAck(c);
-  return false;
+/** Fifth: the acknowledgment, and what it means for the state. @returns whether the rest is to be looked at */
+function checkAck(c: Connection, seg: Segment): boolean {
+  const result = processAck(c, seg, c.state === ESTABLISHED);
+  if (c.state === SYN_RECEIVED) {
+    if (result !== ACK_TAKEN || !seqGt(seg.ack, c.iss)) {
+      resetUnknown(c.tcp, seg);
+      return false;
+    }
+    synReceivedAck(c, seg);
+  } else if (result < 0) {
+    // RFC 5961 §5.2; of what was never sent, RFC 9293 §3.10.7.4
+    if (c.state !== ESTABLISHED || result === ACK_UNSENT) challenge(c);
+    return false;
+  }
+  // Closed before the SYN-ACK was answered
+  if (opensFast(c) && seqGt(seg.ack, c.iss)) fastOpenComplete(c, seg);
+  return finAcknowledged(c, seg);
 }
 
-/** Seventh: the segment text, for which there is a window. */
-function processText(c: Connection, seg: Segment): void {
-  if (seg.length === 0) return;
-  const room = (c.rcvAdv - seg.seq) | 0;
-  if (seg.length > room) {
-    seg.length = room > 0 ? room : 0;
-    seg.flags &= ~FIN;
-  }
-  // Data behind the peer's FIN cannot be
-  if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) seg.length = Math.max(0, (c.rcvFinSeq - seg.seq) | 0);
-  if (seg.length === 0) {
-    c.ackNow = true;
-    touch(c);
-    return;
-  }
-  // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
-  if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
-    c.tcp.counters.TcpExtTCPAbortOnData++;
-    abort(c, ECONNRESET);
-    return;
-  }
-  if (c.readShut) {
-    discardText(c, seg);
-    return;
-  }
-  acceptText(c, seg);
-}
-
-/** shutdown("read") on a socket that is still held: what comes is acknowledged and thrown away, as Linux does. */
-function discardText(c: Connection, seg: Segment): void {
-  if (c.oooCount > 0) {
-    // What came out of order before reading was shut
-    pruneOutOfOrder(c);
-  }
-  if (seg.seq !== c.rcvNxt) {
-    sendAck(c);
-    return;
-  }
-  c.rcvNxt = (c.rcvNxt + seg.length) | 0;
-  c.rcvAdv = seqGt(c.rcvNxt, c.rcvAdv) ? c.rcvNxt : c.rcvAdv;
-  c.bytesReceived += seg.length;
-  c.ackDue = true;
-  touch(c);
-}
-
-/** Stores text that lies in the window and decides how soon it is acknowledged. */
-function acceptText(c: Connection, seg: Segment): void {
-  const { counters, time } = c.tcp;
-  // After so long a silence the peer restarts from a small window, which quick ACKs open (Linux)
-  if (((time.ms - c.lastReceive) | 0) > c.rto) c.quickAcks = QUICK_ACKS;
-  c.lastReceive = time.ms;
-  c.keepProbes = 0;
-  if (seg.segmentSize > c.rcvMss) c.rcvMss = Math.min(seg.segmentSize, c.advMss);
-  const ahead = seg.seq !== c.rcvNxt;
-  const hadHoles = c.oooCount > 0;
-  let moved = receiveData(c, seg.seq, seg.payload, seg.length);
-  if (moved < 0 && !ahead && hadHoles) {
-    // What holds the memory may be what waits for this
-    pruneOutOfOrder(c);
-    counters.TcpExtOfoPruned++;
-    moved = receiveData(c, seg.seq, seg.payload, seg.length);
-  }
-  if (moved < 0) {
-    if (ahead) counters.TcpExtTCPOFODrop++;
-    else counters.TcpExtTCPRcvQDrop++;
-    seg.flags &= ~FIN;
-    c.ackNow = true;
-    touch(c);
-    return;
-  }
-  if (moved > 0) {
-    c.bytesReceived += moved;
-    c.ackDue = true;
-    // RFC 5681 §4.2: what fills a hole is acknowledged at once
-    if (hadHoles) c.ackNow = true;
-    touch(c);
-    wake(c, EVENT_READABLE);
-    return;
-  }
-  counters.TcpExtTCPOFOQueue++;
-  // RFC 5681 §4.2: an out-of-order segment is answered at once with a duplicate ACK
-  sendAck(c);
-}
-
-/** Eighth, first half: remembers where the peer's FIN stands, which may be ahead of data still missing. */
-function noteFin(c: Connection, seg: Segment): void {
-  if (c.rcvFin) {
-    // A FIN sent again: our ACK was lost
-    c.ackNow = true;
-    touch(c);
-    return;
-  }
-  c.rcvFin = true;
-  c.rcvFinSeq = (seg.seq + seg.length) | 0;
-  // Out of order, like data; what came with it has been answered
-  if (seg.length === 0 && c.rcvFinSeq !== c.rcvNxt) sendAck(c);
-}
-
-/** Eighth, second half: once everything before it has come, the FIN counts. */
-function processFin(c: Connection): void {
-  if (!c.rcvFin || c.rcvFinSeq !== c.rcvNxt || c.index < 0) return;
+/** What it means that our FIN is acknowledged. Returns whether the connection goes on. */
+function finAcknowledged(c: Connection, seg: Segment): boolean {
+  if (!c.finSent || !seqLe(c.sndNxt, c.sndUna)) return true;
   switch (c.state) {
-    case SYN_RECEIVED:
-    case ESTABLISHED:
-      setState(c, CLOSE_WAIT);
-      break;
     case FIN_WAIT_1:
-      // Our FIN is not acknowledged (that would have made it FIN-WAIT-2): both closed at once
-      setState(c, CLOSING);
-      takeFin(c);
-      // Not later: the ACK that ends CLOSING may be in this batch
-      sendAck(c);
-      return;
-    case FIN_WAIT_2:
-      takeFin(c);
-      sendAck(c);
+      setState(c, FIN_WAIT_2);
+      return limitFinWait2(c, seg);
+    case CLOSING:
       enterTimeWait(c);
-      return;
+      return false;
+    case LAST_ACK:
+      destroy(c, 0);
+      return false;
     default:
-      return;
+      return true;
   }
-  takeFin(c);
-  c.ackNow = true;
-  touch(c);
-  wake(c, EVENT_READABLE);
-}
-
-function takeFin(c: Connection): void {
-  c.rcvNxt = (c.rcvNxt + 1) | 0;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
-  wake(c, EVENT_READABLE);
-}
-
-/** RFC 9293 §3.10.7.3: SYN-SENT. */
-function synSent(c: Connection, seg: Segment): void {
-  const { tcp } = c;
-  const hasAck = (seg.flags & ACK) !== 0;
-  // First, ACK: it must acknowledge our SYN and nothing more
-  if (hasAck && (seqLe(seg.ack, c.iss) || seqGt(seg.ack, c.sndMax))) {
-    resetUnknown(tcp, seg);
-    return;
-  }
-  // Second, RST: believed only with an acceptable ACK
-  if ((seg.flags & RST) !== 0) {
-    if (!hasAck) return;
-    tcp.counters.TcpAttemptFails++;
-    destroy(c, ECONNREFUSED);
-    return;
-  }
-  // Fourth, SYN
-  if ((seg.flags & SYN) === 0) return;
-  parseOptions(tcp, seg);
-  takeSyn(c, seg);
-  if (hasAck) completeOpen(c, seg);
-  else simultaneousOpen(c, seg);
-}
-
-/** What the peer's SYN says of itself. */
-function takeSyn(c: Connection, seg: Segment): void {
-  c.irs = seg.seq;
-  c.rcvNxt = (seg.seq + 1) | 0;
-  c.rcvAdv = (c.rcvNxt + Math.min(c.rcvLimit, 65535)) | 0;
-  c.rcvAcked = c.irs;
-  c.peerMss = offeredMss(seg);
-  // RFC 7323 §1.3: scaling needs both sides
-  const scaled = seg.wscale >= 0 && c.scaleOffer >= 0;
-  c.sndWscale = scaled ? seg.wscale : 0;
-  c.rcvWscale = scaled ? c.scaleOffer : 0;
-  // ... so a SYN-ACK must not offer what the SYN did not
-  if (!scaled) c.scaleOffer = -1;
-  c.rcvMss = Math.min(c.advMss, c.peerMss, MSS_DEFAULT);
-}
-
-/** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
-function completeOpen(c: Connection, seg: Segment): void {
-  const lost = c.retransmits > 0;
-  measureRtt(c, seg.ack);
-  c.sndUna = seg.ack;
-  c.sndNxt = c.sndMax;
-  c.sndSml = seg.ack;
-  stopTimer(c, TIMER_RETRANSMIT);
-  const { srtt, rto } = c;
-  established(c, seg);
-  if (srtt > 0) c.rto = rto;
-  if (lost) lostHandshake(c);
-  wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
-  afterSyn(seg);
-  if (seg.length > 0) processText(c, seg);
-  if ((seg.flags & FIN) !== 0) noteFin(c, seg);
-  processFin(c);
-  if (c.index < 0 || c.state === CLOSED) return;
-  // The handshake's ACK: now, unless the application has something to put it on within this batch
-  c.ackNow = true;
-  touch(c);
-}
-
-/** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
-function simultaneousOpen(c: Connection, seg: Segment): void {
-  setState(c, SYN_RECEIVED);
-  c.sndWnd = seg.window;
-  c.maxWnd = c.sndWnd;
-  c.sndWl1 = seg.seq;
-  c.sndWl2 = c.iss;
-  c.rttTiming = false;
-  sendSyn(c);
-}
-
-/** Moves the segment past its SYN. */
-function afterSyn(seg: Segment): void {
-  seg.flags &= ~SYN;
-  seg.seq = (seg.seq + 1) | 0;
 }

@@ -10,11 +10,15 @@ import type { Addr } from "../wire/address.js";
 export class IsnGenerator {
   private readonly k0: number;
   private readonly k1: number;
+  private readonly t0: number;
+  private readonly t1: number;
   private readonly time: StackTime;
 
   constructor(random: Random, time: StackTime) {
     this.k0 = random.int32();
     this.k1 = random.int32();
+    this.t0 = random.int32();
+    this.t1 = random.int32();
     this.time = time;
   }
 
@@ -23,5 +27,14 @@ export class IsnGenerator {
     // A StackTime wraps at 2^32 µs; the clock itself does not, and M wants every bit.
     const m = Math.floor(this.time.clock.now() / 4) | 0;
     return (m + f) | 0;
+  }
+
+  /**
+   * What is added to the millisecond clock to make TSvals (RFC 7323 §5.4). By addresses alone, as Linux has it, so that
+   * a peer sees them rise from one connection to the next (RFC 6191 §2).
+   * @param setting tcp_timestamps: 2 is without
+   */
+  tsOffset(setting: number, localAddr: Addr, remoteAddr: Addr): number {
+    return setting === 1 ? halfSipHash(this.t0, this.t1, localAddr, remoteAddr, 0) : 0;
   }
 }

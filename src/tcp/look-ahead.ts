@@ -33,5 +33,5 @@ export class ConnectionLookAhead extends LookAhead {
 function readLines(c: Connection): number {
   const { owner, route } = c;
   const seen = (owner?.readyQueued ? 1 : 0) ^ (route === null ? 0 : route.generation);
-  return seen ^ c.rcvNxt ^ c.rcvMss ^ c.segsIn ^ c.sndMax ^ c.timers ^ c.localPort ^ c.dontFragment;
+  return seen ^ c.sndUna ^ c.ackPushed ^ c.keepProbes ^ c.windowClamp ^ c.sndQueued ^ c.sackBlocks ^ c.dontFragment;
 }

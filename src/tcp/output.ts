@@ -1,40 +1,78 @@
-import { ENETUNREACH, ENOBUFS } from "../base/errors.js";
-import type { Route } from "../ip/route.js";
-import { PROTO_TCP } from "../ip/transport.js";
-import { GSO_TCP4 } from "../link/tx-queue.js";
-import { ACK, FIN, PSH, SYN, TCP_CHECKSUM, TCP_HEADER } from "../wire/tcp.js";
-import { noteUse, restartAfterIdle } from "./congestion/window.js";
+import { ACK, FIN, PSH } from "../wire/tcp.js";
+import { CHRONO_BUSY, CHRONO_RWND, chronoStart, chronoStop } from "./chrono.js";
+import { noteUse } from "./congestion/window.js";
 import type { Connection } from "./connection.js";
 import {
-  CA_OPEN,
   CLOSE_WAIT,
   CLOSING,
+  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
-  GSO_MAX_PAYLOAD,
-  INLINE_PAYLOAD,
   LAST_ACK,
-  RTO_MAX,
   SYN_RECEIVED,
-  SYN_SENT,
-  TIMER_CORK,
-  TIMER_DELACK,
+  TIMER_LOSS_PROBE,
   TIMER_PERSIST,
-  TIMER_RETRANSMIT,
+  TIMERS_OF_SENDER,
 } from "./constants.js";
-import { writeSynOptions } from "./options.js";
-import { routeOf, updateMss } from "./path.js";
-import { setTimer, stopTimer } from "./timer-set.js";
-import { windowToOffer } from "./window.js";
+import { opensFast } from "./fast-open.js";
+import { append, sentNow } from "./flight.js";
+import { probeDue, probeSent } from "./mtu-probe.js";
+import { armPace, paced, paceSent } from "./pacing.js";
+import { rateSent } from "./rate.js";
+import { inReduction } from "./reduction.js";
+import { rearmRetransmit, scheduleLossProbe } from "./retransmit-timer.js";
+import {
+  burstSegments,
+  currentMss,
+  cwndQuota,
+  defersBurst,
+  HELD_APP,
+  HELD_CWND,
+  HELD_NOT,
+  HELD_WINDOW,
+  nagleHolds,
+  rowLimit,
+  urgentMode,
+  windowRoom,
+} from "./send-rules.js";
+import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, SEQ, XMIT_US } from "./sent.js";
+import { setSenderTimer } from "./timer-set.js";
+import { transmit } from "./transmit.js";
 
-/** How long a corked partial segment is held at most (Linux's TCP_CORK). */
-const CORK_MS = 200;
+/**
+ * How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe); one burst, with
+ * more to come behind it.
+ */
+export const PUSH = 0;
+export const PUSH_NOW = 1;
+export const PUSH_ONE = 2;
+export const PUSH_FIRST = 3;
 
 /** Whether data or a FIN may still be sent from this state. */
-function sendsData(state: number): boolean {
-  return (
-    state === ESTABLISHED || state === CLOSE_WAIT || state === FIN_WAIT_1 || state === LAST_ACK || state === CLOSING
-  );
+function sendsData(c: Connection): boolean {
+  switch (c.state) {
+    case ESTABLISHED:
+    case CLOSE_WAIT:
+    case FIN_WAIT_1:
+    case LAST_ACK:
+    case CLOSING:
+      return true;
+    case SYN_RECEIVED:
+      // RFC 7413 §4.2.2: the server may answer before the handshake is complete
+      return opensFast(c) && !c.finQueued;
+    default:
+      return false;
+  }
+}
+
+/** Bytes queued and never sent; below 0 once the FIN has gone. */
+export function unsentBytes(c: Connection): number {
+  return (c.writeSeq - c.sndNxt) | 0;
+}
+
+/** Whether anything waits to be sent for the first time: data, or a FIN. */
+export function hasUnsent(c: Connection): boolean {
+  return c.writeSeq !== c.sndNxt ? !c.finSent : c.finQueued && !c.finSent;
 }
 
 /**
@@ -42,31 +80,182 @@ function sendsData(state: number): boolean {
  * a row allow; the link cuts them.
  */
 export function output(c: Connection): void {
-  // Nothing queued and nothing in flight: so it is with most of what a receiver's batch touches
-  if (c.sndQueued === 0 && !c.finQueued && c.sndNxt === c.sndUna) return;
-  if (!sendsData(c.state)) return;
-  if (c.sndNxt === c.sndMax && c.sndQueued > 0) restartAfterIdle(c);
-  const from = c.sndNxt;
-  for (;;) {
-    const sent = (c.sndNxt - c.sndUna) | 0;
-    const finOut = c.finSent && sent > c.sndQueued;
-    const unsent = c.sndQueued - (finOut ? sent - 1 : sent);
-    const fin = c.finQueued && !finOut;
-    if (unsent <= 0 && !fin) break;
-    const length = runLength(c, sent, unsent);
-    if (length < 0) break;
-    const last = length === unsent;
-    // A FIN takes one of the window: else a peer whose window is shut drops it, and we would give the peer up
-    const withFin = last && fin && length < c.sndWnd - sent;
-    const flags = (withFin ? FIN : 0) | ACK | (last && length > 0 ? PSH : 0);
-    if (length === 0 && !withFin) break;
-    if (sendRun(c, c.sndNxt, length, flags) < 0) {
-      block(c);
-      break;
-    }
+  if (!hasUnsent(c) || !sendsData(c)) return;
+  if (push(c, PUSH)) armPersist(c);
+}
+
+/** The window is in the way, or a cork, and nothing is in flight that would bring an ACK: ask (RFC 9293 §3.8.6.1). */
+export function armPersist(c: Connection): void {
+  if (c.packetsOut === 0 && (c.timers & TIMERS_OF_SENDER) === 0) setSenderTimer(c, TIMER_PERSIST, persistBase(c));
+}
+
+/** The first interval of zero-window probes. */
+export function persistBase(c: Connection): number {
+  return Math.max(c.rto, Math.ceil(c.tcp.settings.rtoMinUs / 1000));
+}
+
+/** @returns whether something waits and nothing is in flight, so that the persist timer has to run */
+export function push(c: Connection, how: number): boolean {
+  if (!sendsData(c)) return false;
+  const mss = currentMss(c);
+  const most = burstSegments(c, mss);
+  let sent = 0;
+  if (how !== PUSH_ONE) {
+    const size = probeDue(c, unsentBytes(c));
+    if (size < 0) return false;
+    if (size > 0 && sendProbe(c, size)) sent++;
   }
-  noteUse(c, from);
-  armAfterOutput(c);
+  let held = HELD_NOT;
+  while (hasUnsent(c)) {
+    const quota = quotaNow(c, how);
+    if (quota === 0) break;
+    held = holdsBack(c, mss, most, how);
+    if (held !== HELD_NOT) break;
+    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss, how);
+    if (segments < 0) break;
+    sent += segments;
+    if (how >= PUSH_ONE) break;
+  }
+  if (held === HELD_WINDOW) chronoStart(c, CHRONO_RWND);
+  else chronoStop(c, CHRONO_RWND);
+  return finish(c, how, sent, held === HELD_CWND || c.inFlight >= c.cwnd);
+}
+
+/** Segments that pacing and cwnd let out now; 0: none. */
+function quotaNow(c: Connection, how: number): number {
+  if (c.pacing && paced(c)) {
+    armPace(c);
+    return 0;
+  }
+  const quota = cwndQuota(c);
+  return quota === 0 && how === PUSH_ONE ? 1 : quota;
+}
+
+/** Why what is next has to wait (HELD_*): for the window, for more data, or for more ACKs. */
+function holdsBack(c: Connection, mss: number, most: number, how: number): number {
+  if (!firstFits(c, mss)) return HELD_WINDOW;
+  const unsent = unsentBytes(c);
+  if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
+  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+}
+
+/** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
+function sendProbe(c: Connection, size: number): boolean {
+  const seq = c.sndNxt;
+  const { mss } = c;
+  // Not as a run of segments
+  c.mss = size;
+  const sent = sendRun(c, size, unsentBytes(c) === size ? ACK | PSH : ACK, size);
+  c.mss = mss;
+  if (sent < 0) return false;
+  probeSent(c, seq);
+  return true;
+}
+
+function finish(c: Connection, how: number, sent: number, cwndLimited: boolean): boolean {
+  if (sent > 0 || cwndLimited) noteUse(c, cwndLimited);
+  if (sent === 0) return c.packetsOut === 0 && hasUnsent(c);
+  if (inReduction(c)) c.prrOut += sent;
+  if (how !== PUSH_ONE) scheduleLossProbe(c, false);
+  return false;
+}
+
+/** Whether the window takes the next segment as a whole (Linux's tcp_snd_wnd_test). */
+export function firstFits(c: Connection, mss: number): boolean {
+  const unsent = unsentBytes(c);
+  const span = unsent > mss ? mss : unsent + (c.finQueued ? 1 : 0);
+  return span <= windowRoom(c);
+}
+
+function smallWaits(c: Connection): boolean {
+  return !c.finQueued && !urgentMode(c) && nagleHolds(c);
+}
+
+function oneLength(c: Connection, mss: number): number {
+  return Math.min(unsentBytes(c), mss);
+}
+
+/** Bytes of the next row: whole segments, and the tail of the data unless it has to wait. */
+function runLength(c: Connection, mss: number, quota: number, most: number, how: number): number {
+  const unsent = unsentBytes(c);
+  if (unsent <= mss) return unsent;
+  // Linux's TSO autosizing, which can be seen: each row ends with PSH
+  const limit = Math.min((quota < most ? quota : most) * mss, rowLimit(c, mss));
+  const room = windowRoom(c);
+  const needed = unsent < room ? unsent : room;
+  if (limit <= needed) return limit;
+  const tail = needed % mss;
+  return tail > 0 && how === PUSH && nagleHolds(c) ? needed - tail : needed;
+}
+
+/** Sends the next `length` bytes, with the FIN if it is its turn. @returns segments, or a negative errno: not sent */
+function sendNew(c: Connection, length: number, mss: number, how: number): number {
+  let rest = length;
+  let first = 0;
+  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
+  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
+    first = sendRun(c, mss, ACK, mss);
+    if (first < 0) {
+      block(c);
+      return first;
+    }
+    rest -= mss;
+  }
+  const last = rest === unsentBytes(c);
+  // Linux lets the FIN behind a row run over the window by its one number
+  const fin = last && c.finQueued && (length > mss || rest < windowRoom(c));
+  // RFC 9293 §3.9.1.2: where the data ends
+  const ends = last && rest > 0 && how !== PUSH_FIRST;
+  const segments = sendRun(c, rest, ACK | (fin ? FIN : 0) | (ends || first > 0 ? PSH : 0), mss);
+  if (segments >= 0) {
+    // Of the row, not of the data: sent again it goes without
+    if (!ends && first > 0)
+      c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] = (c.tcp.sent.data[c.rtxTail + RECORD_FLAGS] as number) & ~SENT_PSH;
+    return first + segments;
+  }
+  block(c);
+  return first > 0 ? first : segments;
+}
+
+/** Sends [SND.NXT, +length) and the flags, and notes what is in flight. @returns segments, or a negative errno */
+export function sendRun(c: Connection, length: number, flags: number, mss: number): number {
+  const { sent, time, counters } = c.tcp;
+  const at = sent.take();
+  if (at === 0) return NO_RECORDS;
+  const seq = c.sndNxt;
+  const result = transmit(c, seq, length, flags);
+  if (result < 0) {
+    sent.give(at);
+    return result;
+  }
+  const segments = length > mss ? Math.ceil(length / mss) : 1;
+  const end = (seq + length + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
+  const d = sent.data;
+  d[at + SEQ] = seq;
+  d[at + END] = end;
+  d[at + SEGS] = segments;
+  d[at + MSS] = mss;
+  d[at + XMIT_US] = time.us;
+  d[at + RECORD_FLAGS] = ((flags & FIN) !== 0 ? SENT_FIN : 0) | ((flags & PSH) !== 0 ? SENT_PSH : 0);
+  rateSent(c, sent, at);
+  if (c.pacing) paceSent(c, length);
+  if (length < segments * mss) c.sndSml = end;
+  if ((flags & FIN) !== 0) c.finSent = true;
+  newDataSent(c, at, segments, end);
+  counters.TcpExtTCPOrigDataSent += segments;
+  return segments;
+}
+
+/** Linux's tcp_event_new_data_sent. */
+export function newDataSent(c: Connection, at: number, segments: number, end: number): void {
+  const idle = c.packetsOut === 0;
+  append(c, at);
+  sentNow(c, at);
+  c.packetsOut += segments;
+  c.sndNxt = end;
+  if (idle) chronoStart(c, CHRONO_BUSY);
+  // RFC 6298 §5 (5.1)
+  if (idle || (c.timers & TIMER_LOSS_PROBE) !== 0) rearmRetransmit(c);
 }
 
 /** The link took nothing more: the connection goes on when it is writable again (or by a timer, whichever is first). */
@@ -74,230 +263,4 @@ function block(c: Connection): void {
   if (c.blocked) return;
   c.blocked = true;
   c.tcp.blocked.push(c);
-}
-
-/**
- * How many bytes the next run may have; -1: none, for now; 0: nothing but a FIN.
- * @param sent bytes in flight
- * @param unsent bytes queued beyond them
- */
-function runLength(c: Connection, sent: number, unsent: number): number {
-  if (unsent === 0) return 0;
-  const offered = c.sndWnd - sent;
-  const allowed = c.cwnd + limitedTransmit(c) - sent;
-  let room = offered < allowed ? offered : allowed;
-  if (room > GSO_MAX_PAYLOAD) room = GSO_MAX_PAYLOAD;
-  if (room >= c.mss) {
-    if (unsent > room) return room - (room % c.mss);
-    const tail = unsent % c.mss;
-    if (tail === 0 || mayEndSmall(c, sent)) return unsent;
-    // Whole segments now; the tail waits for Nagle or the cork.
-    return unsent > tail ? unsent - tail : -1;
-  }
-  if (room <= 0) return -1;
-  if (unsent <= room) return mayEndSmall(c, sent) ? unsent : -1;
-  // RFC 9293 §3.8.6.2.1 (3): less than a segment, but half of the largest window the peer ever offered
-  return offered <= allowed && room >= c.maxWnd >> 1 && room > 0 ? room : -1;
-}
-
-/** RFC 3042: the first two duplicate ACKs may each bring out a new segment beyond cwnd. */
-function limitedTransmit(c: Connection): number {
-  if (c.dupAcks === 0 || c.caState !== CA_OPEN) return 0;
-  return c.dupAcks === 1 ? c.mss : 2 * c.mss;
-}
-
-/**
- * Whether a segment smaller than the MSS may go: Nagle (RFC 9293 §3.7.4) in Minshall's variant, as Linux has it: it
- * waits only while an earlier small segment is unacknowledged. A cork holds every small segment.
- */
-function mayEndSmall(c: Connection, sent: number): boolean {
-  if (c.finQueued) return true;
-  if (c.cork) {
-    if ((c.timers & TIMER_CORK) === 0) setTimer(c, TIMER_CORK, (c.tcp.time.ms + CORK_MS) | 0);
-    return false;
-  }
-  if (c.noDelay || sent === 0) return true;
-  return ((c.sndSml - c.sndUna) | 0) <= 0 || ((c.sndSml - c.sndNxt) | 0) > 0;
-}
-
-/** Sends [seq, seq+length) and the flags, moves SND.NXT, starts what has to be timed. Negative errno: not sent. */
-function sendRun(c: Connection, seq: number, length: number, flags: number): number {
-  const result = transmit(c, seq, length, flags);
-  if (result < 0) return result;
-  const end = (seq + length + ((flags & FIN) !== 0 ? 1 : 0)) | 0;
-  if ((flags & FIN) !== 0) c.finSent = true;
-  const { time, counters } = c.tcp;
-  const again = (c.sndMax - seq) | 0;
-  if (again > 0) {
-    const bytes = Math.min(length, again);
-    const segments = Math.max(1, Math.ceil(bytes / c.mss));
-    counters.TcpRetransSegs += segments;
-    c.totalRetransmits += segments;
-    c.bytesRetransmitted += bytes;
-    counters.TcpExtTCPSlowStartRetrans += segments;
-  } else if (!c.rttTiming) {
-    c.rttTiming = true;
-    c.rttSeq = end;
-    c.rttStart = time.us;
-  }
-  if (length % c.mss !== 0) c.sndSml = (seq + length) | 0;
-  c.sndNxt = end;
-  if (((end - c.sndMax) | 0) > 0) c.sndMax = end;
-  c.lastSend = time.ms;
-  // An answer to what has just come: Linux's tcp_event_data_sent
-  if (length > 0 && ((time.ms - c.lastReceive) | 0) < c.ato) c.pingpong = true;
-  return 0;
-}
-
-/** Runs the retransmission timer while anything is in flight, and the persist timer while only the window stops us. */
-function armAfterOutput(c: Connection): void {
-  const { time } = c.tcp;
-  if (c.sndNxt !== c.sndUna) {
-    stopTimer(c, TIMER_PERSIST);
-    // RFC 6298 §5 (5.1)
-    if ((c.timers & TIMER_RETRANSMIT) === 0) setTimer(c, TIMER_RETRANSMIT, (time.ms + c.rto) | 0);
-    return;
-  }
-  if (c.sndQueued === 0 && !c.finQueued) return;
-  if ((c.timers & (TIMER_PERSIST | TIMER_CORK)) === 0) setTimer(c, TIMER_PERSIST, (time.ms + persistInterval(c)) | 0);
-}
-
-/** RFC 9293 §3.8.6.1: from the retransmission timeout on, doubling. */
-export function persistInterval(c: Connection): number {
-  return Math.min(c.rto << Math.min(c.persistBackoff, 9), RTO_MAX);
-}
-
-/**
- * Writes one segment, or a run of them as one GSO frame, and hands it to IP. Moves nothing of the send sequence; what
- * it acknowledges is noted.
- * @returns 0 or a negative errno (-ENOBUFS: the link is full)
- */
-export function transmit(c: Connection, seq: number, length: number, flags: number): number {
-  const { ip, memory, counters } = c.tcp;
-  const route = routeOf(c);
-  if (route === null) return -ENETUNREACH;
-  if (c.mss > route.mtu - 40) updateMss(c);
-  const inline = length <= INLINE_PAYLOAD;
-  const l4 = ip.begin(route, TCP_HEADER + 8 + (inline ? length : 0));
-  if (l4 < 0) return l4;
-  let header = TCP_HEADER;
-  // RFC 7323 §2.2: the window of a SYN is never scaled
-  let window: number;
-  if ((flags & SYN) !== 0) {
-    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, c.advMss, c.scaleOffer);
-    window = Math.min(c.rcvLimit, 65535);
-    c.rcvAdv = (c.rcvNxt + window) | 0;
-  } else window = windowToOffer(c);
-  const { dv } = memory;
-  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
-  dv.setInt32(l4 + 4, seq);
-  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
-  dv.setInt32(l4 + 12, (header << 26) | (flags << 16) | window);
-  dv.setInt32(l4 + 16, 0);
-  if (length > 0 && !addPayload(c, route, seq, length, inline ? l4 + header : -1)) return -ENOBUFS;
-  const segments = length > c.mss ? Math.ceil(length / c.mss) : 1;
-  const sent = ip.finish(
-    route,
-    l4,
-    inline ? header + length : header,
-    inline ? 0 : length,
-    PROTO_TCP,
-    c.localAddr,
-    TCP_CHECKSUM,
-    segments > 1 ? (GSO_TCP4 << 16) | c.mss : 0,
-    header,
-    c.ttl,
-    c.tos,
-    c.dontFragment,
-  );
-  if (sent < 0) return sent;
-  counters.TcpOutSegs += segments;
-  c.segsOut += segments;
-  if (length > 0) {
-    c.dataSegsOut += segments;
-    c.bytesSent += length;
-  }
-  if ((flags & ACK) !== 0) acknowledged(c);
-  return 0;
-}
-
-/** Puts the payload behind the header: copied to `to`, or (to = -1) as pieces of the send buffer. */
-function addPayload(c: Connection, route: Route, seq: number, length: number, to: number): boolean {
-  const snd = c.snd;
-  if (snd === null) return false;
-  let distance = (seq - c.sndUna) | 0;
-  if (to >= 0) {
-    snd.readTo(distance, to, length);
-    return true;
-  }
-  const { ip } = c.tcp;
-  for (let left = length; left > 0; ) {
-    const n = Math.min(left, snd.contiguous(distance));
-    if (!ip.piece(route, snd.offsetOf(distance), n)) return false;
-    distance += n;
-    left -= n;
-  }
-  return true;
-}
-
-/** Every ACK sent settles what was owed. */
-function acknowledged(c: Connection): void {
-  if (c.quickAcks > 0 && c.ackDue) c.quickAcks--;
-  c.ackDue = false;
-  c.ackNow = false;
-  c.rcvAcked = c.rcvNxt;
-  stopTimer(c, TIMER_DELACK);
-}
-
-/** An ACK that carries nothing else. After a timeout SND.NXT stands behind what the peer may have: SND.MAX does not. */
-export function sendAck(c: Connection): void {
-  transmit(c, c.sndMax, 0, ACK);
-}
-
-/** The SYN of an active open, or the SYN-ACK of a simultaneous one; also when sent again. */
-export function sendSyn(c: Connection): number {
-  const result = transmit(c, c.iss, 0, c.state === SYN_RECEIVED ? SYN | ACK : SYN);
-  if (c.sndMax === c.iss) {
-    c.sndNxt = (c.iss + 1) | 0;
-    c.sndMax = c.sndNxt;
-    c.rttTiming = result >= 0;
-    c.rttSeq = c.sndNxt;
-    c.rttStart = c.tcp.time.us;
-  }
-  return result;
-}
-
-/** Resends one segment from SND.UNA (RFC 5681 §3.2, RFC 6298 §5.4). Karn: what it times is void. */
-export function retransmitFirst(c: Connection): void {
-  const { counters } = c.tcp;
-  c.rttTiming = false;
-  if (c.state === SYN_SENT || c.state === SYN_RECEIVED) {
-    sendSyn(c);
-    counters.TcpExtTCPSynRetrans++;
-  } else {
-    const outstanding = (c.sndMax - c.sndUna) | 0;
-    const length = Math.min(c.mss, c.sndQueued, outstanding);
-    const fin = c.finSent && length === c.sndQueued;
-    transmit(c, c.sndUna, length, ACK | (fin ? FIN : 0) | (length > 0 && length === c.sndQueued ? PSH : 0));
-    c.bytesRetransmitted += length;
-  }
-  counters.TcpRetransSegs++;
-  c.totalRetransmits++;
-}
-
-/** Sends what the window takes, however small (the persist timer has run out), then what else may go. */
-export function sendForced(c: Connection): void {
-  const sent = (c.sndNxt - c.sndUna) | 0;
-  const length = Math.min(c.sndWnd - sent, c.sndQueued - sent, c.mss);
-  if (length > 0) {
-    const last = length === c.sndQueued - sent;
-    const fin = last && c.finQueued && length < c.sndWnd - sent;
-    sendRun(c, c.sndNxt, length, ACK | PSH | (fin ? FIN : 0));
-  }
-  output(c);
-}
-
-/** A probe of a silent peer (keepalive, zero window): an old sequence number, which it must answer with an ACK. */
-export function sendProbe(c: Connection): void {
-  transmit(c, (c.sndUna - 1) | 0, 0, ACK);
 }

@@ -2,11 +2,20 @@ import { PROTO_TCP } from "../ip/transport.js";
 import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
-import { TCP_HEADER } from "../wire/tcp.js";
+import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
 import { type Connection, receiveBuffer, touch, wake } from "./connection.js";
-import { ESTABLISHED as ESTAB, EVENT_READABLE, KIND_CONNECTION } from "./constants.js";
+import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
+import {
+  ECN_SEEN as ECN_SEEN_BIT,
+  ESTABLISHED as ESTAB,
+  EVENT_READABLE,
+  KIND_CONNECTION,
+  URGENT_NONE as URGENT_NO,
+} from "./constants.js";
 import type { TcpContext } from "./context.js";
+import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
+import { chargeReceived, dataArrived, measureRttByEcho } from "./receive-buffer.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const HEADER = TCP_HEADER;
@@ -15,10 +24,23 @@ const VOUCHED = RX_CSUM_VALID | RX_CSUM_PARTIAL;
 const KIND = KIND_CONNECTION;
 const ESTABLISHED = ESTAB;
 const READABLE = EVENT_READABLE;
-/** Of the fourth word of a header: its length, and the flags FIN, SYN, RST, ACK, URG ... */
-const MASK = 0xf0370000 | 0;
+const URGENT_NONE = URGENT_NO;
+const ECN_SEEN = ECN_SEEN_BIT;
+/** Of the fourth word of a header: its length, and the flags CWR, ECE, URG, ACK, RST, SYN, FIN ... */
+const MASK = 0xf0f70000 | 0;
 /** ... as they are in a plain segment: no options, and ACK alone (or with PSH). */
 const PLAIN = 0x50100000;
+/** ... or timestamps, as they stand in nearly every segment that has them. */
+const STAMPED = 0x80100000 | 0;
+const STAMPS = TS_SPACE;
+const STAMPS_WORD = TS_WORD;
+/** Of a connection's bits. */
+const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE;
+const STAMPS_OK = TS_OK;
+/** From TCP's header back to the second octet of an IPv4 header without options; its last two bits are ECN's. */
+const TOS_BACK = 19;
+const NOT_ECT = 0;
+const CE = 3;
 
 /**
  * Van Jacobson's header prediction, before any record is made of the segment: if it is the next data in order of an
@@ -29,28 +51,48 @@ const PLAIN = 0x50100000;
  */
 export function takeNext(tcp: TcpContext, l4: number, l4Length: number, src: Addr, dst: Addr, flags: number): boolean {
   const { dv } = tcp.memory;
-  const length = l4Length - HEADER;
-  if (length <= 0) return false;
+  if (l4Length <= HEADER) return false;
   const word = dv.getInt32(l4 + 12);
-  if ((word & MASK) !== PLAIN) return false;
+  let options = 0;
+  if ((word & MASK) !== PLAIN) {
+    if ((word & MASK) !== STAMPED || l4Length <= HEADER + STAMPS || dv.getInt32(l4 + HEADER) !== STAMPS_WORD)
+      return false;
+    options = STAMPS;
+  }
   const ports = dv.getInt32(l4);
   const value = tcp.tuples.find(dst, ports & 0xffff, src, ports >>> 16);
   if (value < 0 || (value & 3) !== KIND) return false;
   const c = tcp.connections.get(value >>> 2);
   const seq = dv.getInt32(l4 + 4);
   if (c.state !== ESTABLISHED || seq !== c.rcvNxt || dv.getInt32(l4 + 8) !== c.sndUna) return false;
-  if ((word & 0xffff) << c.sndWscale !== c.sndWnd || length > ((c.rcvAdv - seq) | 0)) return false;
-  if (c.oooCount > 0 || c.rcvFin || c.readShut || length > c.rcvMss) return false;
-  if (((tcp.time.ms - c.lastReceive) | 0) > c.rto || !mayKeep(c, false)) return false;
+  if (!isPlain(c, l4, seq, l4Length - HEADER - options, options, word)) return false;
   if ((flags & VOUCHED) === 0 && !verifies(tcp.memory, l4, l4Length, tcp.ip.pseudoSum(src, dst, TCP, l4Length)))
     return false;
-  return store(c, seq, l4 + HEADER, length);
+  return store(c, seq, l4, l4Length - HEADER - options, options, word);
 }
 
-function store(c: Connection, seq: number, at: number, length: number): boolean {
-  const { counters, time } = c.tcp;
+/** Whether nothing but data is new. A function of its own: V8 takes in none that is longer than {@link takeNext} is. */
+function isPlain(c: Connection, l4: number, seq: number, length: number, options: number, word: number): boolean {
+  if ((word & 0xffff) << c.sndWscale !== c.sndWnd || length > ((c.rcvAdv - seq) | 0)) return false;
+  const { bits } = c;
+  if (c.oooCount > 0 || (bits & UNUSUAL) !== 0 || c.urgent !== URGENT_NONE) return false;
+  if (!mayKeep(c, false)) return false;
+  if (c.ecn !== 0 && !notMarked(c, c.tcp.memory.dv.getUint8(l4 - TOS_BACK))) return false;
+  if ((bits & STAMPS_OK) === 0) return options === 0;
+  // RFC 7323 §5.3, R1: what is older than the last is looked at more closely
+  return options !== 0 && ((c.tcp.memory.dv.getInt32(l4 + 24) - c.tsRecent) | 0) >= 0;
+}
+
+/** RFC 3168 §6.1.3: whether the segment's ECN field says nothing new. */
+function notMarked(c: Connection, tos: number): boolean {
+  const field = tos & 3;
+  return (c.ecn & ECN_SEEN) !== 0 && field !== CE && field !== NOT_ECT;
+}
+
+function store(c: Connection, seq: number, l4: number, length: number, options: number, word: number): boolean {
+  const { counters } = c.tcp;
   const { rcvQueued } = c;
-  if (receiveBuffer(c).put(rcvQueued, at, length) < length) return false;
+  if (receiveBuffer(c).put(rcvQueued, l4 + HEADER + options, length) < length) return false;
   counters.TcpInSegs++;
   counters.TapstackTcpInFrames++;
   counters.TcpExtTCPHPHits++;
@@ -58,12 +100,27 @@ function store(c: Connection, seq: number, at: number, length: number): boolean 
   c.dataSegsIn++;
   c.bytesReceived += length;
   c.sndWl1 = seq;
-  c.lastReceive = time.ms;
   c.keepProbes = 0;
+  if (options > 0) takeStamps(c, l4, length);
   c.rcvNxt = (seq + length) | 0;
   c.rcvQueued = rcvQueued + length;
-  c.ackDue = true;
+  chargeReceived(c, length, options);
+  dataArrived(c, length, length, options, (word >>> 16) & 0xff);
   touch(c);
   wake(c, READABLE);
   return true;
+}
+
+/** RFC 7323 §4.3: TS.Recent is taken from a segment that covers Last.ACK.sent; here it begins at RCV.NXT. */
+function takeStamps(c: Connection, l4: number, length: number): void {
+  const { memory, time } = c.tcp;
+  const echo = memory.dv.getInt32(l4 + 28);
+  c.sawTs = true;
+  c.rcvTsval = memory.dv.getInt32(l4 + 24);
+  c.rcvTsecr = echo === 0 ? 0 : (echo - c.tsOffset) | 0;
+  if (c.rcvNxt === c.rcvAcked) {
+    c.tsRecent = c.rcvTsval;
+    c.tsRecentAt = time.s;
+  }
+  measureRttByEcho(c, length);
 }

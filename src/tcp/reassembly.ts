@@ -1,6 +1,8 @@
 import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
 import { type Connection, dropReceiveBuffer, receiveBuffer } from "./connection.js";
 import { mayKeep } from "./pressure.js";
+import { releaseAhead } from "./receive-buffer.js";
+import { dsackExtend, dsackSet, sackReset } from "./sack-out.js";
 
 /** Ranges kept ahead of RCV.NXT; a peer that makes more holes than this sends again what filled them. */
 export const OOO_MAX = 1024;
@@ -45,30 +47,52 @@ function addRange(c: Connection, start: number, end: number): boolean {
   let first = count;
   while (first > 0 && seqGe(ranges[2 * first - 1] as number, start)) first--;
   let last = first;
-  let from = start;
-  let to = end;
-  while (last < count && seqLe(ranges[2 * last] as number, to)) {
-    if (seqLt(ranges[2 * last] as number, from)) from = ranges[2 * last] as number;
-    if (seqGt(ranges[2 * last + 1] as number, to)) to = ranges[2 * last + 1] as number;
-    last++;
-  }
+  while (last < count && seqLe(ranges[2 * last] as number, end)) last++;
   if (last === first) {
     if (count === OOO_MAX) return false;
     ranges = widen(c, ranges, count + 1);
     ranges.copyWithin(2 * first + 2, 2 * first, 2 * count);
     c.oooCount = count + 1;
-  } else if (last > first + 1) {
+    ranges[2 * first] = start;
+    ranges[2 * first + 1] = end;
+    return true;
+  }
+  reportOverlaps(c, first, last, start, end);
+  const from = ranges[2 * first] as number;
+  const to = ranges[2 * last - 1] as number;
+  ranges[2 * first] = seqLt(from, start) ? from : start;
+  ranges[2 * first + 1] = seqGt(to, end) ? to : end;
+  if (last > first + 1) {
     ranges.copyWithin(2 * first + 2, 2 * last, 2 * count);
     c.oooCount = count - (last - first - 1);
-    c.tcp.counters.TcpExtTCPOFOMerge++;
   }
-  ranges[2 * first] = from;
-  ranges[2 * first + 1] = to;
   return true;
+}
+
+/** RFC 2883 §4: what of [start, end) is there already, in the ranges from `first` to before `last`, which it touches. */
+function reportOverlaps(c: Connection, first: number, last: number, start: number, end: number): void {
+  const ranges = c.ooo as Int32Array;
+  const { counters } = c.tcp;
+  for (let i = first; i < last; i++) {
+    const from = ranges[2 * i] as number;
+    const to = ranges[2 * i + 1] as number;
+    // They touch, no more
+    if (to === start || from === end) continue;
+    const upTo = seqGt(to, end) ? end : to;
+    if (seqLt(from, start)) dsackSet(c, start, upTo);
+    else dsackExtend(c, from, upTo);
+    // Nothing of it is new, or all of what was there is in it
+    if (seqLe(from, start) ? seqGe(to, end) || from === start : upTo === to) counters.TcpExtTCPOFOMerge++;
+  }
 }
 
 /** Forgets what came ahead of RCV.NXT (RFC 9293 §3.10.7.4 lets it be sent again), and gives its memory back. */
 export function pruneOutOfOrder(c: Connection): void {
+  sackReset(c);
+  if (c.ooo === null) return;
+  let bytes = 0;
+  for (let i = 0; i < c.oooCount; i++) bytes += ((c.ooo[2 * i + 1] as number) - (c.ooo[2 * i] as number)) | 0;
+  releaseAhead(c, bytes);
   c.ooo = null;
   c.oooCount = 0;
   if (c.rcvQueued === 0) dropReceiveBuffer(c);
@@ -88,9 +112,22 @@ function joinRanges(c: Connection, next: number): number {
   const ranges = c.ooo as Int32Array;
   let n = 0;
   let end = next;
+  // What is behind here of a range has come twice
+  let high = next;
   while (n < c.oooCount && seqLe(ranges[2 * n] as number, end)) {
+    if (seqLt(ranges[2 * n] as number, high)) {
+      dsackExtend(c, ranges[2 * n] as number, high);
+      if (seqLt(ranges[2 * n + 1] as number, high)) high = ranges[2 * n + 1] as number;
+    }
     if (seqGt(ranges[2 * n + 1] as number, end)) end = ranges[2 * n + 1] as number;
     n++;
+  }
+  if (n > 0 && c.rcvFin && seqLe(next, c.rcvFinSeq) && seqGt(end, c.rcvFinSeq)) {
+    // Not past the peer's FIN; what is behind it is thrown away with it
+    n--;
+    ranges[2 * n] = c.rcvFinSeq;
+    ranges[2 * n + 1] = end;
+    end = c.rcvFinSeq;
   }
   if (n > 0) {
     ranges.copyWithin(0, 2 * n, 2 * c.oooCount);

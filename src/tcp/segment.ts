@@ -25,7 +25,21 @@ export class Segment {
   /** Size of the largest of them. */
   segmentSize = 0;
 
+  urgent = 0;
+  /** The ECN field of the IP header: 0 Not-ECT, 1 ECT(1), 2 ECT(0), 3 CE. */
+  ecn = 0;
+
   // Filled in by parseOptions; -1 is absent
   mss = -1;
   wscale = -1;
+  sackOk = false;
+  ts = false;
+  tsval = 0;
+  tsecr = 0;
+  /** Memory offset of the first SACK block, and how many there are. */
+  sack = 0;
+  sackBlocks = 0;
+  /** Fast open cookie: memory offset and length; length 0 asks for one, -1 is absent. */
+  cookie = 0;
+  cookieLength = -1;
 }

@@ -1,109 +1,94 @@
-import type { Config, Setting } from "../base/config.js";
+import type { Config } from "../base/config.js";
 
-const MIB = 1024 * 1024;
-
-/** TCP's settings, under Linux's names. */
-export const TCP_SETTINGS: readonly Setting[] = [
-  { name: "net.ipv4.tcp_syn_retries", doc: "Times an initial SYN is sent again", default: 6, min: 1, max: 127 },
-  { name: "net.ipv4.tcp_synack_retries", doc: "Times a SYN-ACK is sent again", default: 5, min: 0, max: 255 },
-  {
-    name: "net.ipv4.tcp_retries2",
-    doc: "Gives up an established connection after as many unanswered retransmissions as back-off from 200 ms makes of this number (15: 924.6 s)",
-    default: 15,
-    min: 0,
-    max: 255,
-  },
-  {
-    name: "net.ipv4.tcp_orphan_retries",
-    doc: "The same for a connection that nobody holds any more; 0 means 8",
-    default: 0,
-    min: 0,
-    max: 255,
-  },
-  {
-    name: "net.ipv4.tcp_fin_timeout",
-    doc: "How long an orphan stays in FIN-WAIT-2",
-    unit: "s",
-    default: 60,
-    min: 1,
-    max: 3600,
-  },
-  {
-    name: "net.ipv4.tcp_max_tw_buckets",
-    doc: "TIME-WAIT records kept; beyond, connections close without",
-    default: 262144,
-    min: 0,
-  },
-  {
-    name: "net.ipv4.tcp_keepalive_time",
-    doc: "Idle time before the first keepalive probe",
-    unit: "s",
-    default: 7200,
-    min: 1,
-    max: 32767,
-  },
-  { name: "net.ipv4.tcp_keepalive_intvl", doc: "Between keepalive probes", unit: "s", default: 75, min: 1, max: 32767 },
-  {
-    name: "net.ipv4.tcp_keepalive_probes",
-    doc: "Unanswered keepalive probes that end a connection",
-    default: 9,
-    min: 1,
-    max: 127,
-  },
-  { name: "net.ipv4.tcp_max_syn_backlog", doc: "Half-open connections that a listener keeps", default: 4096, min: 1 },
-  { name: "net.core.somaxconn", doc: "The most that listen's backlog can ask for", default: 4096, min: 1, max: 65535 },
-  {
-    name: "net.ipv4.tcp_abort_on_overflow",
-    doc: "1: a full accept queue resets instead of letting the peer try again",
-    default: 0,
-    min: 0,
-    max: 1,
-  },
-  { name: "net.ipv4.tcp_window_scaling", doc: "Offer the window scale option (RFC 7323)", default: 1, min: 0, max: 1 },
-  {
-    name: "net.ipv4.tcp_rmem",
-    unit: "bytes",
-    doc: "Receive buffer of a connection: least, default, most. Memory is taken only for what is queued",
-    default: [4096, 2 * MIB, 8 * MIB],
-    min: 2304,
-    max: 1024 * MIB,
-  },
-  {
-    name: "net.ipv4.tcp_wmem",
-    unit: "bytes",
-    doc: "Send buffer of a connection: least, default, most. Memory is taken only for what is queued",
-    default: [4096, 2 * MIB, 8 * MIB],
-    min: 2304,
-    max: 1024 * MIB,
-  },
-  {
-    name: "net.ipv4.tcp_slow_start_after_idle",
-    doc: "Back to the initial window after an idle RTO (RFC 5681 §4.1)",
-    default: 1,
-    min: 0,
-    max: 1,
-  },
-  {
-    name: "net.ipv4.tcp_congestion_control",
-    doc: "Congestion control of new sockets",
-    default: "reno",
-    choices: ["reno"],
-  },
-  {
-    name: "net.ipv4.tcp_min_snd_mss",
-    doc: "Smallest MSS used whatever the peer or an ICMP message says",
-    default: 48,
-    min: 40,
-    max: 65495,
-  },
-];
+/** The settings of which TCP reads the number as it stands: our name, and Linux's below net.ipv4. */
+const PLAIN = [
+  ["timestamps", "tcp_timestamps"],
+  ["sack", "tcp_sack"],
+  ["dsack", "tcp_dsack"],
+  ["ecn", "tcp_ecn"],
+  ["ecnFallback", "tcp_ecn_fallback"],
+  ["recovery", "tcp_recovery"],
+  ["earlyRetrans", "tcp_early_retrans"],
+  ["frto", "tcp_frto"],
+  ["reordering", "tcp_reordering"],
+  ["maxReordering", "tcp_max_reordering"],
+  ["thinLinear", "tcp_thin_linear_timeouts"],
+  ["minRttWindow", "tcp_min_rtt_wlen"],
+  ["retries1", "tcp_retries1"],
+  ["invalidRatelimit", "tcp_invalid_ratelimit"],
+  ["challengeAckLimit", "tcp_challenge_ack_limit"],
+  ["rtoMinUs", "tcp_rto_min_us"],
+  ["rtoMax", "tcp_rto_max_ms"],
+  ["synLinearTimeouts", "tcp_syn_linear_timeouts"],
+  ["pacingSsRatio", "tcp_pacing_ss_ratio"],
+  ["pacingCaRatio", "tcp_pacing_ca_ratio"],
+  ["notsentLowat", "tcp_notsent_lowat"],
+  ["moderateRcvbuf", "tcp_moderate_rcvbuf"],
+  ["compSackDelayNs", "tcp_comp_sack_delay_ns"],
+  ["compSackNr", "tcp_comp_sack_nr"],
+  ["synCookies", "tcp_syncookies"],
+  ["fastOpen", "tcp_fastopen"],
+  ["fastOpenBlackhole", "tcp_fastopen_blackhole_timeout_sec"],
+  ["twReuse", "tcp_tw_reuse"],
+  ["twReuseDelay", "tcp_tw_reuse_delay"],
+  ["rfc1337", "tcp_rfc1337"],
+  ["maxOrphans", "tcp_max_orphans"],
+  ["mtuProbing", "tcp_mtu_probing"],
+  ["baseMss", "tcp_base_mss"],
+  ["mtuProbeFloor", "tcp_mtu_probe_floor"],
+  ["probeInterval", "tcp_probe_interval"],
+  ["probeThreshold", "tcp_probe_threshold"],
+  ["stdUrg", "tcp_stdurg"],
+  ["hystart", "tcp_hystart"],
+] as const;
 
 /** The settings as TCP reads them: plain integers, kept up to date. */
 export class TcpSettings {
+  timestamps = 1;
+  sack = 1;
+  dsack = 1;
+  ecn = 2;
+  ecnFallback = 1;
+  recovery = 1;
+  earlyRetrans = 3;
+  frto = 2;
+  reordering = 3;
+  maxReordering = 300;
+  thinLinear = 0;
+  minRttWindow = 300;
+  retries1 = 3;
+  invalidRatelimit = 500;
+  challengeAckLimit = 2147483647;
+  rtoMinUs = 200000;
+  rtoMax = 120000;
+  synLinearTimeouts = 0;
+  pacingSsRatio = 200;
+  pacingCaRatio = 120;
+  notsentLowat = 4294967295;
+  moderateRcvbuf = 1;
+  compSackDelayNs = 1000000;
+  compSackNr = 44;
+  synCookies = 1;
+  fastOpen = 1;
+  fastOpenBlackhole = 0;
+  twReuse = 2;
+  twReuseDelay = 1000;
+  rfc1337 = 0;
+  maxOrphans = 65536;
+  mtuProbing = 0;
+  baseMss = 1024;
+  mtuProbeFloor = 48;
+  probeInterval = 600;
+  probeThreshold = 8;
+  stdUrg = 0;
+  hystart = 1;
+  fastOpenKey = "";
+  congestionControl = "cubic";
+  rmemLeast = 4096;
   synRetries = 6;
   synackRetries = 5;
   retries2 = 15;
-  orphanRetries = 8;
+  orphanRetries = 0;
   finTimeout = 60_000;
   maxTimeWait = 262144;
   keepIdle = 7_200_000;
@@ -113,15 +98,29 @@ export class TcpSettings {
   somaxconn = 4096;
   abortOnOverflow = 0;
   windowScaling = 1;
-  rmemDefault = 2 * MIB;
-  rmemMax = 8 * MIB;
-  wmemDefault = 2 * MIB;
-  wmemMax = 8 * MIB;
+  rmemDefault = 131072;
+  rmemMax = 6 * 1024 * 1024;
+  wmemLeast = 4096;
+  wmemDefault = 16384;
+  wmemMax = 4 * 1024 * 1024;
+  /** net.core: the most that SO_RCVBUF and SO_SNDBUF take. */
+  rmemCap = 4 * 1024 * 1024;
+  wmemCap = 4 * 1024 * 1024;
   slowStartAfterIdle = 1;
   minSndMss = 48;
 
   constructor(config: Config) {
     const on = (name: string, fn: (value: number) => void): void => config.watch<number>(`net.ipv4.${name}`, fn);
+    for (const [field, name] of PLAIN)
+      on(name, (v) => {
+        this[field] = v;
+      });
+    config.watch<string>("net.ipv4.tcp_fastopen_key", (v) => {
+      this.fastOpenKey = v;
+    });
+    config.watch<string>("net.ipv4.tcp_congestion_control", (v) => {
+      this.congestionControl = v;
+    });
     on("tcp_syn_retries", (v) => {
       this.synRetries = v;
     });
@@ -132,7 +131,7 @@ export class TcpSettings {
       this.retries2 = v;
     });
     on("tcp_orphan_retries", (v) => {
-      this.orphanRetries = v === 0 ? 8 : v;
+      this.orphanRetries = v;
     });
     on("tcp_fin_timeout", (v) => {
       this.finTimeout = v * 1000;
@@ -167,11 +166,19 @@ export class TcpSettings {
     on("tcp_min_snd_mss", (v) => {
       this.minSndMss = v;
     });
+    config.watch<number>("net.core.rmem_max", (v) => {
+      this.rmemCap = v;
+    });
+    config.watch<number>("net.core.wmem_max", (v) => {
+      this.wmemCap = v;
+    });
     config.watch<readonly number[]>("net.ipv4.tcp_rmem", (v) => {
+      this.rmemLeast = v[0] as number;
       this.rmemDefault = v[1] as number;
       this.rmemMax = v[2] as number;
     });
     config.watch<readonly number[]>("net.ipv4.tcp_wmem", (v) => {
+      this.wmemLeast = v[0] as number;
       this.wmemDefault = v[1] as number;
       this.wmemMax = v[2] as number;
     });

@@ -1,9 +1,10 @@
+import { afterAcks } from "./ack.js";
+import { decideAck } from "./ack-policy.js";
+import { sendOwedAck } from "./ack-timers.js";
 import type { Connection } from "./connection.js";
-import { TIMER_DELACK } from "./constants.js";
 import type { TcpContext } from "./context.js";
-import { output, sendAck } from "./output.js";
-import { setTimer } from "./timer-set.js";
-import { windowUpdateDue } from "./window.js";
+import { output } from "./output.js";
+import { pathReported } from "./recovery-path.js";
 
 /**
  * The end of a batch: every connection that something happened to sends what it now may, and decides once whether
@@ -22,17 +23,15 @@ export function settle(tcp: TcpContext): void {
 }
 
 function settleConnection(c: Connection): void {
-  output(c);
-  const opened = c.windowMoved;
-  c.windowMoved = false;
-  if (c.ackNow || (opened && windowUpdateDue(c))) {
-    sendAck(c);
-    return;
+  if (c.pathBefore !== 0) {
+    const before = c.pathBefore;
+    c.pathBefore = 0;
+    pathReported(c, before);
   }
-  if (!c.ackDue) return;
-  // RFC 9293 §3.8.6.3: at least every second full-sized segment; at once while quick ACKs last
-  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss || (c.quickAcks > 0 && !c.pingpong) || c.oooCount > 0) sendAck(c);
-  else if ((c.timers & TIMER_DELACK) === 0) setTimer(c, TIMER_DELACK, (c.tcp.time.ms + c.ato) | 0);
+  // What is sent bears the ACK
+  output(c);
+  if (c.noSpace) afterAcks(c);
+  if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }
 
 /** The link has room again: those that found it full go on. */

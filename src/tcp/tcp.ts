@@ -6,37 +6,32 @@ import { type RxPacket, TO_HOST } from "../netif/packet.js";
 import type { Binding } from "../ports/binding.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
-import { ACK, FIN, RST, SYN, TCP_HEADER } from "../wire/tcp.js";
+import { TCP_HEADER, TCP_URGENT } from "../wire/tcp.js";
 import { abort } from "./close.js";
-import { Connection, type ConnectionOwner } from "./connection.js";
+import { congestionNamed } from "./congestion/registry.js";
+import { Connection, type ConnectionOwner, showDoubles } from "./connection.js";
 import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
 import { TcpContext, type TcpParts } from "./context.js";
 import { icmpReport } from "./errors-in.js";
+import { FASTOPEN_ALL_LISTENERS, FASTOPEN_SERVER } from "./fast-open.js";
 import { connectionInput } from "./input.js";
-import {
-  dropSynRecord,
-  Listener,
-  type ListenerOwner,
-  listenInput,
-  synAckTimeout,
-  synMayReuse,
-  synRecordInput,
-} from "./listen.js";
+import { listenInput } from "./listen.js";
+import { Listener, type ListenerOwner } from "./listener.js";
 import { ConnectionLookAhead } from "./look-ahead.js";
 import { takeNext } from "./predict.js";
 import type { Segment } from "./segment.js";
 import { resumeBlocked, settle } from "./settle.js";
-import { resetUnknown, sendBare } from "./stateless.js";
-import { endTimeWait, mayAnswerEmpty, restartTimeWait, type TimeWait } from "./time-wait.js";
+import { resetUnknown } from "./stateless.js";
+import { synRecordInput } from "./syn-input.js";
+import { dropSynRecord, synAckTimeout } from "./syn-record.js";
+import { endTimeWait, type TimeWait, timeWaitOver } from "./time-wait.js";
+import { timeWaitInput } from "./time-wait-input.js";
 import { connectionTimer } from "./timers.js";
 
 /** What a TCP binding's owner must offer: the listener, once there is one. */
 export interface TcpPortOwner {
   readonly listener: Listener | null;
 }
-
-/** A new SYN in TIME-WAIT begins at least this far above the old connection, as Linux has it. */
-const TIME_WAIT_GAP = 65535 + 2;
 
 /** TCP (RFC 9293) as a layer: the entry from IP, and from the sockets above. */
 export class Tcp implements Transport {
@@ -48,10 +43,11 @@ export class Tcp implements Transport {
     this.context = new TcpContext(parts, {
       connectionTimer,
       synTimer: synAckTimeout,
-      timeWaitTimer: endTimeWait,
+      timeWaitTimer: timeWaitOver,
       settleSoon,
     });
     this.ahead = new ConnectionLookAhead(this.context);
+    showDoubles(this.context);
   }
 
   /** A closed connection with the stack's default options, for a socket to bind, connect or listen with. */
@@ -60,15 +56,21 @@ export class Tcp implements Transport {
     const { settings } = this.context;
     c.owner = owner;
     c.sndLimit = settings.wmemDefault;
-    c.rcvLimit = settings.rmemDefault;
+    // Half of Linux's sk_rcvbuf is overhead before the first segment shows how much there is
+    c.rcvLimit = settings.rmemDefault >> 1;
     c.ttl = this.context.ip.defaultTtl;
+    c.congestion = congestionNamed(settings.congestionControl) ?? c.congestion;
     return c;
   }
 
   /** LISTEN on a binding whose owner is a {@link TcpPortOwner}; connections inherit the options of `template`. */
   createListener(binding: Binding, template: Connection, owner: ListenerOwner, backlog: number): Listener {
-    const most = this.context.settings.somaxconn;
-    return new Listener(binding, template, owner, Math.min(Math.max(backlog, 0), most));
+    const { somaxconn, fastOpen } = this.context.settings;
+    const most = Math.min(Math.max(backlog, 0), somaxconn);
+    // tcp_fastopen: every listener, without TCP_FASTOPEN
+    const all = FASTOPEN_ALL_LISTENERS | FASTOPEN_SERVER;
+    if ((fastOpen & all) === all && template.fastOpenQueue === 0) template.fastOpenQueue = most;
+    return new Listener(binding, template, owner, most);
   }
 
   takeNext(l4: number, length: number, src: Addr, dst: Addr, flags: number): boolean {
@@ -104,6 +106,8 @@ export class Tcp implements Transport {
     seg.ack = dv.getInt32(l4 + 8);
     seg.flags = offsetFlags & 0xff;
     seg.window = dv.getUint16(l4 + 14);
+    seg.urgent = dv.getUint16(l4 + TCP_URGENT);
+    seg.ecn = packet.tos & 3;
     seg.options = l4 + TCP_HEADER;
     seg.optionsLength = header - TCP_HEADER;
     seg.payload = l4 + header;
@@ -159,7 +163,7 @@ export class Tcp implements Transport {
     const tcp = this.context;
     const value = tcp.tuples.find(seg.dst, seg.dstPort, seg.src, seg.srcPort);
     if (value < 0) {
-      this.unknown(seg, false, 0);
+      this.unknown(seg, 0);
       return;
     }
     const kind = value & 3;
@@ -170,14 +174,16 @@ export class Tcp implements Transport {
     } else this.timeWaitInput(tcp.timeWaits.get(value >>> 2), seg);
   }
 
-  /** No connection: a listener's, or nobody's. */
-  private unknown(seg: Segment, reuse: boolean, above: number): void {
+  /** No connection: a listener's, or nobody's. @param isn of a connection that takes the place of a TIME-WAIT, or 0 */
+  private unknown(seg: Segment, isn: number): void {
     const listener = this.listenerFor(seg);
-    if (listener !== null) listenInput(listener, seg, reuse, above);
-    else {
+    if (listener === null) {
       this.context.counters.TapstackTcpNoPorts++;
       resetUnknown(this.context, seg);
+      return;
     }
+    const c = listenInput(listener, seg, isn);
+    if (c !== null) connectionInput(c, seg);
   }
 
   private listenerFor(seg: Segment): Listener | null {
@@ -187,37 +193,11 @@ export class Tcp implements Transport {
     return owner === null ? null : owner.listener;
   }
 
-  /** RFC 9293 §3.10.7.4 for TIME-WAIT. */
+  /** RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a new SYN may take over, with sequence numbers above the old ones. */
   private timeWaitInput(record: TimeWait, seg: Segment): void {
-    const tcp = this.context;
-    // §3.6.1, RFC 1122 §4.2.2.13: a new SYN may take over, with sequence numbers above the old ones
-    if (synMayReuse(seg, record.rcvNxt) && this.listenerFor(seg) !== null) {
-      const above = (record.sndNxt + TIME_WAIT_GAP) | 0;
-      endTimeWait(record);
-      tcp.counters.TcpExtTWRecycled++;
-      this.unknown(seg, true, above);
-      return;
-    }
-    if ((seg.flags & RST) !== 0) {
-      if (seg.seq === record.rcvNxt) endTimeWait(record);
-      return;
-    }
-    // A FIN sent again: our ACK was lost. Acknowledge, and wait 2 MSL from here.
-    if ((seg.flags & FIN) !== 0 && ((seg.seq + seg.length + 1) | 0) === record.rcvNxt) restartTimeWait(record);
-    const full = seg.length > 0 || (seg.flags & (SYN | FIN)) !== 0;
-    if (full || (seg.seq !== record.rcvNxt && mayAnswerEmpty(record)))
-      sendBare(
-        tcp,
-        record.localAddr,
-        record.localPort,
-        record.remoteAddr,
-        record.remotePort,
-        record.sndNxt,
-        record.rcvNxt,
-        ACK,
-        record.window,
-        record.ttl,
-        record.tos,
-      );
+    if (!timeWaitInput(record, seg, this.listenerFor(seg) !== null)) return;
+    const { nextIss } = record;
+    endTimeWait(record);
+    this.unknown(seg, nextIss);
   }
 }

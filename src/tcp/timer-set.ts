@@ -1,11 +1,15 @@
 import type { Connection } from "./connection.js";
 import {
-  TIMER_CORK,
   TIMER_DELACK,
   TIMER_FIN_WAIT_2,
   TIMER_KEEPALIVE,
+  TIMER_LOSS_PROBE,
+  TIMER_PACE,
   TIMER_PERSIST,
+  TIMER_REORDER,
   TIMER_RETRANSMIT,
+  TIMER_SACK_DELAY,
+  TIMERS_OF_SENDER,
 } from "./constants.js";
 
 /**
@@ -30,10 +34,28 @@ export function setTimer(c: Connection, timer: number, at: number): void {
     case TIMER_FIN_WAIT_2:
       c.finWait2At = at;
       break;
+    case TIMER_LOSS_PROBE:
+      c.lossProbeAt = at;
+      break;
+    case TIMER_REORDER:
+      c.reorderAt = at;
+      break;
+    case TIMER_PACE:
+      c.paceAt = at;
+      break;
     default:
-      c.corkAt = at;
+      c.sackDelayAt = at;
   }
   c.tcp.wheel.armBefore(c, at);
+}
+
+/**
+ * Sets one of the sender's timers (retransmission, loss probe, reordering, persist) to run out in `ms`; the others stop:
+ * only one of them runs at a time (Linux's icsk_pending).
+ */
+export function setSenderTimer(c: Connection, timer: number, ms: number): void {
+  c.timers &= ~TIMERS_OF_SENDER;
+  setTimer(c, timer, (c.tcp.time.ms + ms) | 0);
 }
 
 export function stopTimer(c: Connection, timer: number): void {
@@ -61,7 +83,7 @@ export function standUp(c: Connection): void {
   }
   let first = 0;
   let found = false;
-  for (let timer = TIMER_RETRANSMIT; timer <= TIMER_CORK; timer <<= 1) {
+  for (let timer = TIMER_RETRANSMIT; timer <= TIMER_SACK_DELAY; timer <<= 1) {
     if ((c.timers & timer) === 0) continue;
     const at = deadline(c, timer);
     if (!found || ((at - first) | 0) < 0) first = at;
@@ -83,7 +105,13 @@ export function deadline(c: Connection, timer: number): number {
       return c.keepaliveAt;
     case TIMER_FIN_WAIT_2:
       return c.finWait2At;
+    case TIMER_LOSS_PROBE:
+      return c.lossProbeAt;
+    case TIMER_REORDER:
+      return c.reorderAt;
+    case TIMER_PACE:
+      return c.paceAt;
     default:
-      return c.corkAt;
+      return c.sackDelayAt;
   }
 }

@@ -24,6 +24,17 @@ export const OPT_END = 0;
 export const OPT_NOP = 1;
 export const OPT_MSS = 2;
 export const OPT_WSCALE = 3;
+/** RFC 2018 §2 and §3. */
+export const OPT_SACK_OK = 4;
+export const OPT_SACK = 5;
+/** RFC 7323 §3.2. */
+export const OPT_TS = 8;
+/** RFC 7413 §4.1.1. */
+export const OPT_FAST_OPEN = 34;
+/** Option bytes of a header at most. */
+export const OPTIONS_MAX = 40;
+/** Timestamps as every segment carries them, with the two NOPs in front. */
+export const TS_SPACE = 12;
 
 /** RFC 7323 §2.3: a shift above 14 is taken as 14. */
 export const WSCALE_MAX = 14;

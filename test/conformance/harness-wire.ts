@@ -97,7 +97,7 @@ export function decode(packet: Uint8Array): Wire | null {
   const t = new DataView(packet.buffer, packet.byteOffset + IPV4_HEADER, tcp.length);
   const header = (t.getUint16(12) >>> 12) * 4;
   if (header < TCP_HEADER || header > tcp.length) throw new Error(`data offset of ${header} bytes`);
-  if ((t.getUint16(12) & 0x0f00) !== 0) throw new Error("reserved bits are set");
+  if ((t.getUint16(12) & 0x0e00) !== 0) throw new Error("reserved bits are set");
   return {
     src,
     dst,
@@ -105,7 +105,7 @@ export function decode(packet: Uint8Array): Wire | null {
     dstPort: t.getUint16(2),
     seq: t.getUint32(4),
     ack: t.getUint32(8),
-    flags: t.getUint16(12) & 0xff,
+    flags: t.getUint16(12) & 0x1ff,
     window: t.getUint16(14),
     urgent: t.getUint16(18),
     options: tcp.slice(TCP_HEADER, header),
@@ -134,43 +134,4 @@ export function icmpPacket(
   icmp.set(quoted, 8);
   dv.setUint16(2, checksum(icmp));
   return ipPacket(src, dst, 1, icmp);
-}
-
-/** `mss 1460,nop,wscale 7` to bytes; `0x...` stands for itself. Padded with EOL to whole words. */
-export function parseOptions(text: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const part of text
-    .split(",")
-    .map((p) => p.trim())
-    .filter((p) => p !== "")) {
-    const [name, value] = part.split(/\s+/) as [string, string | undefined];
-    const n = Number(value);
-    if (name === "mss") bytes.push(2, 4, n >>> 8, n & 255);
-    else if (name === "wscale") bytes.push(3, 3, n);
-    else if (name === "nop") bytes.push(1);
-    else if (name === "eol") bytes.push(0);
-    else if (name === "sackOK") bytes.push(4, 2);
-    else if (/^0x([0-9a-f]{2})+$/.test(name))
-      for (let i = 2; i < name.length; i += 2) bytes.push(Number.parseInt(name.slice(i, i + 2), 16));
-    else throw new Error(`unknown option ${part}`);
-  }
-  while (bytes.length % 4 !== 0) bytes.push(0);
-  return Uint8Array.from(bytes);
-}
-
-/** The reverse of {@link parseOptions}, for what the stack sends. */
-export function formatOptions(bytes: Uint8Array): string {
-  const out: string[] = [];
-  for (let i = 0; i < bytes.length; ) {
-    const kind = bytes[i] as number;
-    const length = kind < 2 ? 1 : (bytes[i + 1] as number);
-    if (kind === 0) out.push("eol");
-    else if (kind === 1) out.push("nop");
-    else if (kind === 2) out.push(`mss ${((bytes[i + 2] as number) << 8) | (bytes[i + 3] as number)}`);
-    else if (kind === 3) out.push(`wscale ${bytes[i + 2]}`);
-    else out.push(`0x${Array.from(bytes.subarray(i, i + length), (b) => b.toString(16).padStart(2, "0")).join("")}`);
-    if (length < 1) break;
-    i += length;
-  }
-  return out.join(",");
 }

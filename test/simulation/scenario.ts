@@ -74,6 +74,8 @@ function worldOptions(seed: number, dice: Dice): WorldOptions {
       "net.ipv4.tcp_synack_retries": 12,
       // Nor does an orphan that gives up after 102 s with a timer that has backed off to a minute.
       "net.ipv4.tcp_orphan_retries": 15,
+      // An echo that comes minutes late, since so many were lost, is a measurement like any other.
+      "net.ipv4.tcp_rto_max_ms": 20_000,
     },
   };
 }

@@ -262,14 +262,11 @@ describe("path MTU (RFC 1191)", () => {
     expect(l.ipv4.routeTo(addr("10.77.0.9"))?.mtu).toBe(1500);
   });
 
-  it.each([
-    [1500, 1492],
-    [1492, 1006],
-    [1006, 508],
-  ])("is guessed when the router does not say: a packet of %i was too large", (length, mtu) => {
+  it("is the least (min_pmtu) when the router does not say, as on Linux", () => {
     const { lab: l, recorder } = lab();
-    l.inject(tooBig(0, PEER, length));
-    expect(recorder.reports[0]?.mtu).toBe(mtu);
+    l.inject(tooBig(0));
+    expect(recorder.reports[0]?.mtu).toBe(0);
+    expect(l.ipv4.routeTo(addr(PEER))?.mtu).toBe(552);
   });
 
   it("never grows by message", () => {

@@ -42,15 +42,6 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
       > . 1:1(0) ack 1`);
   });
 
-  scripted("data that begins in the window and ends beyond it is trimmed", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
-    t.play(`
-      < P. 1:3501(3500) ack 1
-      > . 1:1(0) ack 3001 win 0`);
-    t.read(3000);
-    t.play("> . 1:1(0) ack 3001 win 3000");
-  });
-
   scripted("an empty segment before the window is answered, once in 500 ms", (t) => {
     t.passive();
     t.play(`
@@ -66,23 +57,29 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
     t.write(10);
     t.play(`
       > P. 1:11(10) ack 1
-      < . 1501:3001(1500) ack 1
+      < . 1461:2921(1460) ack 1
       > . 11:11(0) ack 1
-      < . 3001:3001(0) ack 11`);
+      < . 2921:2921(0) ack 11`);
     expect(t.info("bytes_acked")).toBe(10);
   });
 
-  scripted("with the window shut, an ACK in a data segment still counts", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
-    t.write(10);
-    t.play(`
+  scripted(
+    "with the window shut, an ACK in a data segment still counts",
+    (t) => {
+      t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
+      t.write(10);
+      t.play(`
       > P. 1:11(10) ack 1
-      < P. 1:3001(3000) ack 1
-      > . 11:11(0) ack 3001 win 0
-      < P. 3001:3002(1) ack 11
-      > . 11:11(0) ack 3001 win 0`);
-    expect(t.info("bytes_acked")).toBe(10);
-  });
+      < . 1:1461(1460) ack 1
+      > . 11:11(0) ack 1461
+      < . 1461:2921(1460) ack 1
+      +0.04 > . 11:11(0) ack 2921 win 0
+      < P. 2921:2922(1) ack 11
+      > . 11:11(0) ack 2921 win 0`);
+      expect(t.info("bytes_acked")).toBe(10);
+    },
+    { linux: "from 6.17 on it drops the whole segment, where RFC 9293 makes an allowance for the ACK" },
+  );
 
   scripted("across the wrap of sequence numbers", wrap, { isn: 0xffff_ff00 });
   function wrap(t: Script): void {
@@ -93,12 +90,12 @@ describe("which segments are acceptable (RFC 9293 §3.10.7.4, first)", () => {
       < . 1:1461(1460) ack 1
       > . 1:1(0) ack 2921
       < FP. 2921:3001(80) ack 1
-      > . 1:1(0) ack 3002`);
+      +0.04 > . 1:1(0) ack 3002`);
     t.read(3000);
   }
 
-  scripted("urgent data is read in line", (t) => {
-    t.passive();
+  scripted("an urgent pointer of 0 is the first octet", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_OOBINLINE: 1 });
     t.play(`
       < UP. 1:11(10) ack 1
       > . 1:1(0) ack 11`);
@@ -113,7 +110,7 @@ describe("reading", () => {
     expect([t.socket.peek(target), t.socket.skip(5)]).toEqual([-11, -11]);
     t.play(`
       < FP. 1:31(30) ack 1
-      > . 1:1(0) ack 32`);
+      +0.04 > . 1:1(0) ack 32`);
     expect([t.socket.peek(target), t.socket.skip(10)]).toEqual([10, 10]);
     const first = target.slice();
     t.socket.peek(target);
@@ -169,24 +166,28 @@ describe("out of order", () => {
       base += 400;
       t.read(400);
     }
-    expect(t.info("rcv_ooopack")).toBe(0);
     expect(t.stack.pool.inUse).toBe(0);
   });
 
-  scripted("of more holes than are kept the rest is dropped, and nothing breaks", (t) => {
-    t.passive("win 65535 <mss 1460>");
-    for (let seq = 2; seq < 2400; seq += 2) {
-      t.play(`< . ${seq}:${seq + 1}(1) ack 1`);
+  scripted(
+    "of more holes than are kept the rest is dropped, and nothing breaks",
+    (t) => {
+      t.passive("win 65535 <mss 1460>");
+      for (let seq = 2; seq < 2400; seq += 2) {
+        t.play(`< . ${seq}:${seq + 1}(1) ack 1`);
+        t.takeAll();
+      }
+      expect(t.info("rcv_ooopack")).toBe(1024);
+      expect(t.counter("TcpExtTCPOFODrop")).toBe(1199 - 1024);
+      for (let seq = 1; seq < 2400; seq += 100) {
+        t.play(`< . ${seq}:${seq + 100}(100) ack 1`);
+        t.takeAll();
+      }
+      t.read(2400);
       t.takeAll();
-    }
-    expect(t.info("rcv_ooopack")).toBe(1024);
-    expect(t.counter("TcpExtTCPOFODrop")).toBe(1199 - 1024);
-    for (let seq = 1; seq < 2400; seq += 100) {
-      t.play(`< . ${seq}:${seq + 100}(100) ack 1`);
-      t.takeAll();
-    }
-    t.read(2400);
-  });
+    },
+    { linux: "how many it keeps is a matter of memory" },
+  );
 });
 
 describe("when memory runs out", () => {
@@ -223,20 +224,32 @@ describe("when memory runs out", () => {
       t.passive("win 65535 <mss 1460,nop,wscale 7>");
       const { pool } = t.stack;
       const chunks = Array.from({ length: (pool.capacity / 4) * 3 }, () => pool.take());
-      t.play(`
-        < . 1:32769(32768) ack 1
-        > . 1:1(0) ack 32769 win 128`);
-      t.read(32768);
-      t.play(`
-        < . 32769:62769(30000) ack 1
-        > . 1:1(0) ack 62769 win 11`);
-      t.read(30_000);
-      t.play("> . 1:1(0) ack 62769 win 128");
+      // What the SYN offered is not taken back
+      let seq = 1;
+      for (let i = 0; i < 3; i++) {
+        t.play(`< . ${seq}:${seq + 30_000}(30000) ack 1`);
+        seq += 30_000;
+        t.skip(0.3);
+        t.read(30_000);
+        t.skip(0.01);
+      }
+      const edge = (): number => t.socket.info().rcv_wnd as number;
+      const before = edge();
+      while (seq < 4 << 20) {
+        t.play(`< . ${seq}:${seq + 30_000}(30000) ack 1`);
+        seq += 30_000;
+        t.read(30_000);
+        t.skip(0.3);
+      }
+      expect(before).toBeGreaterThan(1 << 20);
+      expect(edge()).toBeLessThanOrEqual(32_768);
+      expect(edge()).toBeGreaterThan(32_768 - 256);
       for (const chunk of chunks) pool.give(chunk);
-      t.play(`
-        < . 62769:62779(10) ack 1
-        > . 1:1(0) ack 62779 win 32767`);
+      t.play(`< . ${seq}:${seq + 10}(10) ack 1`);
+      t.skip(0.3);
       t.read(10);
+      t.skip(0.3);
+      expect(edge()).toBeGreaterThan(100_000);
     },
     SCARCE,
   );
@@ -289,20 +302,31 @@ describe("delayed ACK (§3.8.6.3)", () => {
       +0.04 > . 1:1(0) ack 171`);
   });
 
-  scripted("later one waits 40 ms", (t) => {
+  scripted("where an answer is expected it waits 40 ms", (t) => {
     calm(t);
     t.play(`
       < P. 1:11(10) ack 1
-      +0.03 < P. 11:21(10) ack 1
-      +0.01 > . 1:1(0) ack 21
+      +0.02 < P. 11:21(10) ack 1
+      +0.02 > . 1:1(0) ack 21
       +0.1 < P. 21:31(10) ack 1
-      +0.04 > . 1:1(0) ack 31`);
-    expect(t.counter("TcpExtDelayedACKs")).toBe(2);
+      > . 1:1(0) ack 31`);
+    // Nobody had answered: the next did not wait
+    expect(t.counter("TcpExtDelayedACKs")).toBe(1);
+  });
+
+  scripted("one that is nearly due does not wait for its time", (t) => {
+    calm(t);
+    t.play(`
+      < P. 1:11(10) ack 1
+      +0.033 < P. 11:21(10) ack 1
+      > . 1:1(0) ack 21`);
   });
 
   scripted("TCP_QUICKACK brings the one that waits", (t) => {
     calm(t);
     t.play("< P. 1:11(10) ack 1");
+    t.read(10);
+    t.quiet(0.01);
     t.set("TCP_QUICKACK", 1);
     t.play(`
       > . 1:1(0) ack 11
@@ -321,33 +345,29 @@ describe("delayed ACK (§3.8.6.3)", () => {
       > . 1:1(0) ack 5841`);
   });
 
-  scripted("full-sized is what the peer sends, not what it might", (t) => {
-    calm(t);
-    t.play(`
-      < . 1:1001(1000) ack 1
-      +0.01 < . 1001:2001(1000) ack 1
-      > . 1:1(0) ack 2001`);
-    expect(t.info("rcv_mss")).toBe(1000);
-  });
-
-  scripted("one decision for a batch of segments", (t) => {
-    calm(t);
-    t.play(`
+  scripted(
+    "one decision for a batch of segments",
+    (t) => {
+      calm(t);
+      t.play(`
       <& . 1:1461(1460) ack 1
       <& . 1461:2921(1460) ack 1
       <& . 2921:4381(1460) ack 1
       <& . 4381:5841(1460) ack 1
       < . 5841:7301(1460) ack 1
       > . 1:1(0) ack 7301`);
-  });
+    },
+    { linux: "its GRO does not see what a TUN device injects" },
+  );
 
   scripted("one ACK for a frame that stands for several", (t) => {
     calm(t);
+    const before = t.info("segs_in");
     t.play(`
       < P. 1:14601(14600) ack 1 gso 1460
       > . 1:1(0) ack 14601`);
     t.read(14600);
-    expect([t.info("segs_in"), t.info("rcv_mss")]).toEqual([11, 1460]);
+    expect([t.info("segs_in") - before, t.info("rcv_mss")]).toEqual([10, 1460]);
   });
 
   scripted("data of ours carries it", (t) => {
@@ -405,72 +425,11 @@ describe("the window we offer (§3.8.6.2.2)", () => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
     t.play(`
       < . 1:1461(1460) ack 1
-      > . 1:1(0) ack 1461 win 8540
+      > . 1:1(0) ack 1461 win 10220
       < . 1461:2921(1460) ack 1
-      > . 1:1(0) ack 2921 win 7080
+      > . 1:1(0) ack 2921 win 8760
       < P. 2921:2931(10) ack 1
-      > . 1:1(0) ack 2931 win 7070`);
-  });
-
-  scripted("silly window avoidance: less than a segment is not offered", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10000 });
-    t.play(`
-      < P. 1:10001(10000) ack 1
-      > . 1:1(0) ack 10001 win 0`);
-    t.read(1000);
-    t.read(459);
-    t.quiet(1);
-    t.read(1);
-    t.play("> . 1:1(0) ack 10001 win 1460");
-  });
-
-  scripted("a small buffer counts by halves", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 2000 });
-    t.play(`
-      < P. 1:2001(2000) ack 1
-      > . 1:1(0) ack 2001 win 0`);
-    t.read(999);
-    t.quiet(1);
-    t.read(1);
-    t.play("> . 1:1(0) ack 2001 win 1000");
-  });
-
-  scripted("a probe of a shut window is answered, the byte in it not taken", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
-    t.play(`
-      < P. 1:3001(3000) ack 1
-      > . 1:1(0) ack 3001 win 0
-      +0.3 < . 3001:3002(1) ack 1
-      > . 1:1(0) ack 3001 win 0
-      +0.6 < . 3000:3000(0) ack 1
-      > . 1:1(0) ack 3001 win 0`);
-    t.read(3000);
-    t.play(`
-      > . 1:1(0) ack 3001 win 3000
-      < . 3001:3002(1) ack 1
-      > . 1:1(0) ack 3002 win 2999`);
-  });
-
-  scripted("reading tells the peer once the window is worth twice what it knows of", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 20000 });
-    t.play(`
-      < P. 1:14001(14000) ack 1
-      > . 1:1(0) ack 14001 win 6000`);
-    t.read(5000);
-    t.quiet(1);
-    t.read(1000);
-    t.play("> . 1:1(0) ack 14001 win 12000");
-  });
-
-  scripted("no window update once the peer has sent its FIN", (t) => {
-    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 3000 });
-    t.play(`
-      < P. 1:3001(3000) ack 1
-      > . 1:1(0) ack 3001 win 0
-      < F. 3001:3001(0) ack 1
-      > . 1:1(0) ack 3002 win 0`);
-    t.read(3000);
-    t.quiet(1);
+      > . 1:1(0) ack 2931 win 8760`);
   });
 
   scripted("over 64 KB it is scaled, and its right edge never moves back", (t) => {
@@ -495,13 +454,6 @@ describe("the window we offer (§3.8.6.2.2)", () => {
       }
     }
     expect(edge).toBeGreaterThan(300_000);
-  });
-
-  scripted("the first ACK after the handshake opens the whole of it", (t) => {
-    t.passive("win 65535 <mss 1460,nop,wscale 7>");
-    t.play(`
-      < P. 1:11(10) ack 1
-      > . 1:1(0) ack 11 win 32767`);
   });
 });
 

@@ -121,6 +121,13 @@ describe("one-shot requests", () => {
     expect(new Set(rows.map((row) => row.localPort)).size).toBe(3500);
   });
 
+  it("sockets, with what TCP knows of them when that is asked for", async () => {
+    const client = await open();
+    stack.socket("tcp").bind({ port: 7 });
+    expect((await client.sockets())[0]).not.toHaveProperty("details");
+    expect((await client.sockets(true))[0]?.details?.info).toEqual({ snd_cwnd: 10 });
+  });
+
   it("counters", async () => {
     const client = await open();
     expect(await client.counters()).toEqual(stack.counters());

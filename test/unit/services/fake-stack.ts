@@ -5,6 +5,7 @@ import {
   EBADF,
   ECONNREFUSED,
   ECONNRESET,
+  EINVAL,
   ENOTCONN,
   EPIPE,
   SystemError,
@@ -147,6 +148,18 @@ export class FakeSocket implements Socket {
     return n;
   }
 
+  sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
+    return this.write(source, offset, length);
+  }
+
+  receiveUrgent(): number {
+    return -EINVAL;
+  }
+
+  atMark(): boolean {
+    return false;
+  }
+
   sendTo(source: Uint8Array, to: Endpoint | SocketAddress, offset = 0, length = source.length - offset): number {
     if (this.localPort === 0) this.bind({ port: 0 });
     const target = this.stack.listener(this.type, to.port ?? 0);
@@ -281,7 +294,16 @@ export class FakeStack implements StackApi {
     return new FakeSocket(this, type);
   }
 
-  sockets(): SocketRow[] {
+  /** What TCP knows is one number here. */
+  sockets(details = false): SocketRow[] {
+    const known = {
+      congestion: "cubic",
+      info: { snd_cwnd: 10 },
+      received: 0,
+      receiveBuffer: 0,
+      queued: 0,
+      sendBuffer: 0,
+    };
     return [...this.all].map((s) => ({
       proto: s.type,
       state: s.state,
@@ -294,6 +316,7 @@ export class FakeStack implements StackApi {
       timer: null,
       owner: s.owner,
       fd: s.fd,
+      ...(details ? { details: known } : null),
       uid: 0,
       inode: s.fd,
     }));

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { EAGAIN, EBADF, EINVAL, ENOTCONN } from "../../../src/base/errors.js";
+import { EAGAIN, EBADF, EINVAL, ENOTCONN, EPIPE } from "../../../src/base/errors.js";
 import { SocketEndpoint } from "../../../src/socket/endpoint.js";
 import type { Socket } from "../../../src/socket/types.js";
 import { B, bytes, codeOf, open, Pair, text } from "./harness.js";
@@ -128,7 +128,7 @@ describe("calls that make no sense", () => {
     expect(codeOf(() => client.listen())).toBe("EINVAL");
     const fresh = open(pair.a, "tcp", 4000);
     expect(codeOf(() => fresh.bind(4001))).toBe("EINVAL");
-    expect([fresh.read(new Uint8Array(1)), fresh.write(new Uint8Array(1))]).toEqual([-ENOTCONN, -ENOTCONN]);
+    expect([fresh.read(new Uint8Array(1)), fresh.write(new Uint8Array(1))]).toEqual([-ENOTCONN, -EPIPE]);
     fresh.connect(7, B);
     expect(codeOf(() => fresh.connect(7, B))).toBe("EALREADY");
   });

@@ -1,0 +1,90 @@
+import { TimerNode } from "../platform/timer-wheel.js";
+import type { TcpContext } from "./context.js";
+
+export const READ_SHUT = 0x1;
+export const RCV_FIN = 0x2;
+export const DSACK_DUE = 0x4;
+export const TS_OK = 0x8;
+const FIN_QUEUED = 0x10;
+const FIN_SENT = 0x20;
+export const NO_SPACE = 0x80;
+const URGENT_MODE = 0x100;
+
+/**
+ * What is hardly ever so of a connection, or never changes, though every segment has to ask: one word of bits, that one
+ * test tells all from, instead of as many fields of eight bytes in as many cache lines.
+ */
+export abstract class ConnectionBits extends TimerNode {
+  bits = 0;
+  readonly tcp: TcpContext;
+
+  constructor(tcp: TcpContext) {
+    super();
+    // Here, that it stands in front: a subclass's fields come in between a constructor's super() and the rest of it
+    this.tcp = tcp;
+  }
+
+  /** The application reads no more: what comes is a reason to reset. */
+  get readShut(): boolean {
+    return (this.bits & READ_SHUT) !== 0;
+  }
+  set readShut(on: boolean) {
+    this.bits = on ? this.bits | READ_SHUT : this.bits & ~READ_SHUT;
+  }
+
+  /** The peer's FIN was seen, at rcvFinSeq, perhaps ahead of missing data. */
+  get rcvFin(): boolean {
+    return (this.bits & RCV_FIN) !== 0;
+  }
+  set rcvFin(on: boolean) {
+    this.bits = on ? this.bits | RCV_FIN : this.bits & ~RCV_FIN;
+  }
+
+  /** A duplicate, from dsackStart, is to be reported in front of the other blocks (RFC 2883 §4). */
+  get dsackDue(): boolean {
+    return (this.bits & DSACK_DUE) !== 0;
+  }
+  set dsackDue(on: boolean) {
+    this.bits = on ? this.bits | DSACK_DUE : this.bits & ~DSACK_DUE;
+  }
+
+  /** Timestamps are in use (RFC 7323): every segment carries them. */
+  get tsOk(): boolean {
+    return (this.bits & TS_OK) !== 0;
+  }
+  set tsOk(on: boolean) {
+    this.bits = on ? this.bits | TS_OK : this.bits & ~TS_OK;
+  }
+
+  /** The application has closed its sending side; a FIN follows what is queued. */
+  get finQueued(): boolean {
+    return (this.bits & FIN_QUEUED) !== 0;
+  }
+  set finQueued(on: boolean) {
+    this.bits = on ? this.bits | FIN_QUEUED : this.bits & ~FIN_QUEUED;
+  }
+
+  /** A FIN has been sent at least once; it occupies sequence number iss + 1 + all bytes. */
+  get finSent(): boolean {
+    return (this.bits & FIN_SENT) !== 0;
+  }
+  set finSent(on: boolean) {
+    this.bits = on ? this.bits | FIN_SENT : this.bits & ~FIN_SENT;
+  }
+
+  /** The application found the send buffer full: tell it when there is room. */
+  get noSpace(): boolean {
+    return (this.bits & NO_SPACE) !== 0;
+  }
+  set noSpace(on: boolean) {
+    this.bits = on ? this.bits | NO_SPACE : this.bits & ~NO_SPACE;
+  }
+
+  /** The peer has not acknowledged all of what is urgent, up to sndUp (RFC 6093). */
+  get urgentMode(): boolean {
+    return (this.bits & URGENT_MODE) !== 0;
+  }
+  set urgentMode(on: boolean) {
+    this.bits = on ? this.bits | URGENT_MODE : this.bits & ~URGENT_MODE;
+  }
+}

@@ -1,0 +1,184 @@
+import { ECONNREFUSED } from "../base/errors.js";
+import { seqGt, seqLe } from "../wire/seqnum.js";
+import { ACK, CWR, ECE, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
+import { ACK_TAKEN, processAck } from "./ack.js";
+import { destroy, setState } from "./close.js";
+import { type Connection, touch, wake } from "./connection.js";
+import { ECN_OK, EVENT_CONNECTED, EVENT_WRITABLE, FIN_WAIT_1, SYN_RECEIVED, TIMER_RETRANSMIT } from "./constants.js";
+import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
+import { offersFastOpen, opensFast } from "./fast-open.js";
+import { fastOpenAnswered } from "./fast-open-client.js";
+import { fastOpenComplete } from "./fast-open-server.js";
+import { markLost } from "./flight.js";
+import { sendSynAgain } from "./handshake-out.js";
+import { beginSearch } from "./mtu-probe.js";
+import { offeredMss } from "./options.js";
+import { updateMss } from "./path.js";
+import { noteFin, processFin, processText } from "./receive.js";
+import { lossWithoutCongestion } from "./recovery-path.js";
+import { dsackSet } from "./sack-out.js";
+import type { Segment } from "./segment.js";
+import { NEXT } from "./sent.js";
+import { resetUnknown } from "./stateless.js";
+import { setSenderTimer } from "./timer-set.js";
+import { sendAck } from "./transmit.js";
+
+/*
+ * An active open, from its SYN on; and the end of SYN-RECEIVED where that is a whole connection (a simultaneous open,
+ * or one that fast open let begin early).
+ */
+
+/** When an ACK of something old answers our SYN, the SYN goes again after this, ms (Linux's TCP_TIMEOUT_MIN). */
+const SYN_SOON_MS = 2;
+/** Window without scaling. */
+const WINDOW_MAX = 65535;
+
+/** RFC 9293 §3.10.7.3: SYN-SENT. */
+export function synSent(c: Connection, seg: Segment): void {
+  const { tcp } = c;
+  const hasAck = (seg.flags & ACK) !== 0;
+  // First, ACK: it must acknowledge our SYN and nothing more
+  if (hasAck && (seqLe(seg.ack, c.sndUna) || seqGt(seg.ack, c.sndNxt))) {
+    if (c.retransmits === 0) setSenderTimer(c, TIMER_RETRANSMIT, SYN_SOON_MS);
+    resetUnknown(tcp, seg);
+    return;
+  }
+  if (hasAck && echoOfAnother(c)) {
+    tcp.counters.TcpExtPAWSActive++;
+    resetUnknown(tcp, seg);
+    return;
+  }
+  // Second, RST: believed only with an acceptable ACK
+  if ((seg.flags & RST) !== 0) {
+    if (!hasAck) return;
+    tcp.counters.TcpAttemptFails++;
+    destroy(c, ECONNREFUSED);
+    return;
+  }
+  // Fourth, SYN
+  if ((seg.flags & SYN) === 0) return;
+  takeSyn(c, seg);
+  if (hasAck) completeOpen(c, seg);
+  else simultaneousOpen(c, seg);
+}
+
+/** RFC 7323 §5.8: the echo is of no SYN of ours. */
+function echoOfAnother(c: Connection): boolean {
+  if (!c.sawTs || c.rcvTsecr === 0) return false;
+  return ((c.rcvTsecr - c.retransStamp) | 0) < 0 || ((c.tcp.time.ms - c.rcvTsecr) | 0) < 0;
+}
+
+/** What the peer's SYN says of itself. */
+function takeSyn(c: Connection, seg: Segment): void {
+  const { settings, time } = c.tcp;
+  const window = (c.rcvAdv - c.rcvNxt) | 0;
+  c.irs = seg.seq;
+  c.rcvNxt = (seg.seq + 1) | 0;
+  c.rcvAdv = (c.rcvNxt + window) | 0;
+  c.rcvAcked = c.rcvNxt;
+  c.sndWl1 = seg.seq;
+  const offered = offeredMss(seg);
+  c.peerMss = c.userMss > 0 && c.userMss < offered ? c.userMss : offered;
+  c.tsOk = c.tsOffered && seg.ts;
+  c.sackOk = settings.sack !== 0 && seg.sackOk;
+  if (c.tsOk) agreeTimestamps(c, seg.tsval, time.s);
+  // RFC 7323 §1.3: scaling needs both sides
+  const scaled = seg.wscale >= 0 && c.scaleOffer >= 0;
+  c.sndWscale = scaled ? seg.wscale : 0;
+  c.rcvWscale = scaled ? c.scaleOffer : 0;
+  if (!scaled) {
+    c.windowClamp = Math.min(c.windowClamp, WINDOW_MAX);
+    // The SYN-ACK of a simultaneous open offers once more what the SYN did
+    if ((seg.flags & ACK) !== 0) c.scaleOffer = -1;
+  }
+  c.sndWnd = seg.window;
+  c.maxWnd = c.sndWnd;
+  // Linux reckons the rate of the first flight by this: the timestamps that our SYN offered still count
+  updateMss(c);
+  if (c.tsOffered && !c.tsOk) c.mss -= TS_SPACE;
+}
+
+/** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
+function completeOpen(c: Connection, seg: Segment): void {
+  const { settings } = c.tcp;
+  // RFC 3168 §6.1.1
+  c.ecn = settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE ? ECN_OK : 0;
+  spuriousSyn(c);
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
+  c.sndWnd = seg.window;
+  c.sndSml = seg.ack;
+  updateMss(c);
+  initTransfer(c);
+  established(c, seg);
+  const again = fastOpenAnswered(c, seg);
+  wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
+  // The handshake's ACK goes by itself, unless data that the server did not take goes again and bears it
+  if (again) {
+    resendSynData(c);
+    return;
+  }
+  // As Linux: what else comes with a SYN-ACK counts for fast open only (RFC 7413 §4.2.1), else the peer sends it again
+  if (offersFastOpen(c)) takeRest(c, seg);
+  if (c.index < 0) return;
+  sendAck(c);
+  touch(c);
+}
+
+/** Data and FIN behind the SYN: what else was in the segment. */
+function takeRest(c: Connection, seg: Segment): void {
+  afterSyn(seg);
+  if (seg.length > 0) processText(c, seg);
+  if ((seg.flags & FIN) !== 0) noteFin(c, seg);
+  processFin(c);
+}
+
+/** RFC 7413 §4.2.1: the server did not take what came with the SYN. */
+function resendSynData(c: Connection): void {
+  for (let at = c.rtxHead; at !== 0; at = c.tcp.sent.data[at + NEXT] as number) markLost(c, at);
+  lossWithoutCongestion(c);
+}
+
+/** RFC 4015's idea for a SYN: the answer echoes the first, so sending it again was for nothing. */
+function spuriousSyn(c: Connection): void {
+  if (c.undoable && c.sawTs && c.rcvTsecr !== 0 && c.rcvTsecr === c.retransStamp) c.undoable = false;
+}
+
+/** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
+function simultaneousOpen(c: Connection, seg: Segment): void {
+  const { settings } = c.tcp;
+  setState(c, SYN_RECEIVED);
+  c.sndWl2 = c.iss;
+  if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
+  beginSearch(c);
+  updateMss(c);
+  sendSynAgain(c, SYN | ACK);
+}
+
+/** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */
+export function simultaneousAck(c: Connection, seg: Segment): void {
+  if (processAck(c, seg, false) !== ACK_TAKEN) return;
+  synReceivedAck(c, seg);
+  // The SYN has come twice (RFC 2883)
+  dsackSet(c, seg.seq, c.rcvNxt);
+  c.ackNow = true;
+}
+
+/** Our SYN, or SYN-ACK, is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came in between. */
+export function synReceivedAck(c: Connection, seg: Segment): void {
+  if (opensFast(c)) fastOpenComplete(c, seg);
+  else {
+    if (c.srtt === 0) measureHandshake(c, -1, seg);
+    initTransfer(c);
+  }
+  established(c, seg);
+  if (c.finQueued) setState(c, FIN_WAIT_1);
+  c.sndSml = seg.ack;
+  wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
+  touch(c);
+}
+
+/** Moves the segment past its SYN. */
+function afterSyn(seg: Segment): void {
+  seg.flags &= ~SYN;
+  seg.seq = (seg.seq + 1) | 0;
+}

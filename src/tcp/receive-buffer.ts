@@ -1,0 +1,285 @@
+import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE as TIMESTAMPS, URG } from "../wire/tcp.js";
+import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
+import { type Connection, touch } from "./connection.js";
+import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
+import { memoryScarce } from "./pressure.js";
+import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
+
+/*
+ * The receiver's view of what comes: segment size, rhythm, round trip, and from those the size of the buffer (dynamic
+ * right-sizing: Fisk and Feng, "Dynamic right-sizing in TCP", 2001; Linux's tcp_rcv_space_adjust).
+ */
+
+/** Segments below this do not open the window. */
+const GROWS_FROM = 128;
+/** Linux's TCP_INIT_CWND. */
+const SPACE_SEGMENTS = 10;
+const NOT_FULL = FIN | URG | SYN | PSH;
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
+const PUSH = PSH;
+const TS_SPACE = TIMESTAMPS;
+const PUSHED = ACK_PUSHED;
+const PUSHED_BOTH = ACK_PUSHED | ACK_PUSHED2;
+const FULL_FROM = MSS_DEFAULT;
+const PERHAPS_FROM = MSS_LEAST;
+/** us of a round trip at most: it is kept eightfold, and in 32 bits. */
+const RTT_MOST = 1 << 27;
+const FASTEST = ATO_MIN >> 1;
+const STEADY = ATO_MIN;
+
+/** What a segment costs in memory: the buffer that a Linux device would have put it into. @param n payload and options */
+export function chargeOf(n: number): number {
+  if (n <= 600) return n <= 152 ? 832 : 1280;
+  if (n <= 3675) return n <= 1627 ? 2304 : 4352;
+  return 8448 + ((n - 3676) & ~4095);
+}
+
+/** How much that buffer holds; a chain of pages has no room for more. */
+function roomFor(n: number): number {
+  if (n <= 600) return n <= 152 ? 152 : 600;
+  if (n <= 3675) return n <= 1627 ? 1627 : 3675;
+  return n;
+}
+
+/** RCV.NXT less what is unread: how far the application has read. */
+export function copiedSeq(c: Connection): number {
+  const fin = c.rcvFin && ((c.rcvNxt - c.rcvFinSeq) | 0) > 0 ? 1 : 0;
+  return (c.rcvNxt - c.rcvQueued - fin) | 0;
+}
+
+/** Our MSS, as the peer has to reckon it: less the timestamps. */
+function advertised(c: Connection): number {
+  return c.tsOk ? c.advMss - TS_SPACE : c.advMss;
+}
+
+/** The connection is ESTABLISHED: its buffer and window are known (Linux's tcp_init_buffer_space). */
+export function initReceiveBuffer(c: Connection): void {
+  const mss = advertised(c);
+  const most = fullSpace(c);
+  const now = offered(c);
+  initialRcvMss(c);
+  if (c.windowClamp === 0 || c.windowClamp > most) c.windowClamp = most;
+  // Room for a segment more than is offered
+  if (c.windowClamp > 2 * mss && c.windowClamp + mss > most) c.windowClamp = Math.max(2 * mss, most - mss);
+  if (c.rcvSsthresh === 0) c.rcvSsthresh = now;
+  if (c.rcvSsthresh > c.windowClamp) c.rcvSsthresh = c.windowClamp;
+  c.rcvSpace = Math.min(c.rcvSsthresh, now, SPACE_SEGMENTS * mss);
+  c.rcvSpaceSeq = copiedSeq(c);
+  c.rcvSpaceStamp = c.tcp.time.us;
+}
+
+/**
+ * Data in order has been queued: RFC 9293 §3.8.6.3's every second "full-sized" segment needs the peer's size, and the
+ * delay of an ACK his rhythm.
+ * @param length payload; size: of the largest segment in it; options: bytes of them
+ */
+export function dataArrived(c: Connection, length: number, size: number, options: number, flags: number): void {
+  const { ms } = c.tcp.time;
+  c.ackDue = true;
+  measureSize(c, length, size, options, flags);
+  if (c.rcvRttStamp === 0 || ((c.rcvNxt - c.rcvRttSeq) | 0) >= 0) measureRtt(c);
+  const gap = (ms - c.lastReceive) | 0;
+  // What the rhythm of a steady stream comes to, and stays at
+  if (gap !== 0 || c.ato !== STEADY) followRhythm(c, gap);
+  c.lastReceive = ms;
+  if (length >= GROWS_FROM && c.rcvSsthresh < c.windowClamp) growWindow(c, length, chargeOf(length + options));
+}
+
+function followRhythm(c: Connection, gap: number): void {
+  if (c.ato === 0) {
+    moreQuickAcks(c, QUICK_ACKS);
+    c.ato = ATO_MIN;
+  } else if (gap <= FASTEST) c.ato = (c.ato >> 1) + FASTEST;
+  else if (gap < c.ato) c.ato = Math.min((c.ato >> 1) + gap, c.rto);
+  // The peer seems to restart from a small window
+  else if (gap > c.rto) moreQuickAcks(c, QUICK_ACKS);
+}
+
+/** The size of the peer's full segments: the largest seen, or what comes twice in succession. */
+export function measureSize(c: Connection, length: number, size: number, options: number, flags: number): void {
+  const last = c.lastSegSize;
+  c.lastSegSize = 0;
+  if (size >= c.rcvMss) {
+    if (size !== c.rcvMss) {
+      adaptRatio(c, length, options);
+      const most = advertised(c);
+      c.rcvMss = size < most ? size : most;
+    }
+    if ((flags & PUSH) !== 0) c.ackPushed |= PUSHED;
+    return;
+  }
+  // SACK blocks take of a full segment's payload; without PSH it should be full
+  const whole = size + options;
+  if (whole >= FULL_FROM || (whole >= PERHAPS_FROM && (flags & NOT_FULL) === 0)) {
+    const n = c.tsOk ? whole - TS_SPACE : whole;
+    c.lastSegSize = n;
+    if (n === last) {
+      c.rcvMss = n;
+      return;
+    }
+  }
+  c.ackPushed = c.ackPushed === 0 ? PUSHED : PUSHED_BOTH;
+}
+
+/** A larger segment than any before: what share of a buffer is payload is known better. */
+function adaptRatio(c: Connection, length: number, options: number): void {
+  const ratio = Math.max(Math.floor((length * 256) / chargeOf(length + options)), 1);
+  if (ratio === c.rcvRatio) return;
+  c.rcvRatio = ratio;
+  setWindowClamp(c, fullSpace(c));
+  if (c.rcvSpace > c.windowClamp) c.rcvSpace = c.windowClamp;
+}
+
+/** Opens the window by two segments, while segments as large as this one are no burden. */
+export function growWindow(c: Connection, length: number, charge: number): void {
+  const room = Math.min(c.windowClamp, freeSpace(c)) - c.rcvSsthresh;
+  if (room <= 0 || memoryScarce(c.tcp.pool)) return;
+  let step = windowOf(c, charge) <= length ? 2 * advertised(c) : slowStep(c, length, charge);
+  if (step === 0) return;
+  if (step < 2 * length) step = 2 * length;
+  c.rcvSsthresh += step < room ? step : room;
+  c.quickAcks |= 1;
+}
+
+/** The step for segments that cost more than they bring: the further the window is open, the fuller they must be. */
+function slowStep(c: Connection, length: number, charge: number): number {
+  let cost = windowOf(c, charge) >> 1;
+  let window = windowOf(c, c.tcp.settings.rmemMax) >> 1;
+  while (c.rcvSsthresh <= window) {
+    if (cost <= length) return 2 * c.rcvMss;
+    cost >>= 1;
+    window >>= 1;
+  }
+  return 0;
+}
+
+/** The time in which a whole window comes is a round trip at most, and the least of them nearly one. */
+function measureRtt(c: Connection): void {
+  const { us } = c.tcp.time;
+  if (c.rcvRttStamp !== 0) {
+    const sample = Math.min(Math.max((us - c.rcvRttStamp) | 0, 1), RTT_MOST) * 8;
+    if (c.rcvRtt === 0 || sample < c.rcvRtt) c.rcvRtt = sample;
+  }
+  c.rcvRttSeq = (c.rcvNxt + offered(c)) | 0;
+  c.rcvRttStamp = us === 0 ? 1 : us;
+}
+
+/** RFC 7323 §4.1's echo measures it for a receiver, too, where a full segment answers an ACK of ours at once. */
+export function measureRttByEcho(c: Connection, length: number): void {
+  const echo = c.rcvTsecr;
+  if (echo === c.rcvRttLastEcr) return;
+  c.rcvRttLastEcr = echo;
+  if (length < c.rcvMss) return;
+  const ms = (c.tcp.time.ms - echo) | 0;
+  if (ms <= 0 || ms > RTT_MOST / 1000) return;
+  const us = ms * 1000;
+  if (c.rcvRtt === 0 || us * 8 < c.rcvRtt) c.rcvRtt = us * 8;
+  // While the application has not kept up it measures the application
+  else if (c.rcvQueued === 0) c.rcvRtt += us - (c.rcvRtt >> 3);
+}
+
+/** A segment has been queued in order. If too much was queued before it, something is done about that. */
+export function chargeReceived(c: Connection, length: number, options: number): void {
+  if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
+  const room = c.rcvTailRoom - length;
+  if (room >= 0) {
+    c.rcvTailRoom = room;
+    return;
+  }
+  const n = length + options;
+  c.rcvCharge += chargeOf(n);
+  c.rcvTailRoom = roomFor(n) - n;
+}
+
+/** The same for one out of order. */
+export function chargeAhead(c: Connection, charge: number): void {
+  if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
+  c.rcvCharge += charge;
+}
+
+/** More is queued than the buffer is for (Linux's tcp_clamp_window and tcp_collapse). Nothing is thrown away. */
+function relieve(c: Connection): void {
+  const { settings, pool } = c.tcp;
+  c.quickAcks = 0;
+  if (2 * c.rcvLimit < settings.rmemMax && !c.rcvLocked && !memoryScarce(pool))
+    c.rcvLimit = Math.min(c.rcvCharge + 1, settings.rmemMax) >> 1;
+  if (c.rcvCharge <= 2 * c.rcvLimit) return;
+  c.rcvSsthresh = Math.min(c.windowClamp, 2 * advertised(c));
+  // Small segments are put together: what is left is payload and a sixth
+  const payload = c.rcvQueued + aheadBytes(c);
+  c.rcvCharge = Math.min(c.rcvCharge, payload + Math.floor(payload / 6));
+}
+
+/** Bytes that wait behind holes. */
+function aheadBytes(c: Connection): number {
+  if (c.oooCount === 0) return 0;
+  const ranges = c.ooo;
+  let bytes = 0;
+  for (let i = 0; i < c.oooCount && ranges !== null; i++)
+    bytes += ((ranges[2 * i + 1] as number) - (ranges[2 * i] as number)) | 0;
+  return bytes;
+}
+
+/** The application has read `n` bytes; they have left the queue. Linux's tcp_rcv_space_adjust and tcp_cleanup_rbuf. */
+export function readMoved(c: Connection, n: number): void {
+  release(c, n);
+  c.bytesRead += n;
+  if (c.index < 0) return;
+  adjustSpace(c);
+  if (!c.ackNow && readWantsAck(c)) {
+    c.ackNow = true;
+    touch(c);
+  }
+}
+
+/** Takes off what the bytes read were charged with, when a whole segment has been read: only that gives memory back. */
+function release(c: Connection, n: number): void {
+  if (c.rcvQueued === 0) c.rcvTailRoom = 0;
+  const left = c.rcvQueued + aheadBytes(c);
+  if (left === 0) {
+    c.rcvCharge = 0;
+    c.rcvFront = 0;
+    return;
+  }
+  const mss = c.rcvMss;
+  const front = c.rcvFront + n;
+  c.rcvFront = front % mss;
+  const read = (front - c.rcvFront) / mss;
+  if (read === 0) return;
+  const segments = Math.max(Math.round((left + front) / mss), 1);
+  c.rcvCharge -= read < segments ? Math.floor((c.rcvCharge * read) / segments) : c.rcvCharge;
+}
+
+/** What came out of order has been thrown away: what is left is in order. @param bytes thrown away */
+export function releaseAhead(c: Connection, bytes: number): void {
+  const all = c.rcvQueued + bytes;
+  c.rcvCharge = all === 0 ? 0 : Math.floor((c.rcvCharge * c.rcvQueued) / all);
+}
+
+/** Once a round trip: how much the application has read in it is what the window has to hold. */
+function adjustSpace(c: Connection): void {
+  const { us } = c.tcp.time;
+  if (c.rcvRtt === 0 || ((us - c.rcvSpaceStamp) | 0) < c.rcvRtt >> 3) return;
+  const seq = copiedSeq(c);
+  const copied = ((seq - c.rcvSpaceSeq) | 0) - c.rcvQueued;
+  if (copied > c.rcvSpace) growBuffer(c, copied);
+  c.rcvSpaceSeq = seq;
+  c.rcvSpaceStamp = us;
+}
+
+/** Sizes the buffer for a peer that reads or sends `space` a round trip; RFC 9293 leaves its size open. */
+export function growBuffer(c: Connection, space: number): void {
+  const { settings } = c.tcp;
+  const old = c.rcvSpace;
+  c.rcvSpace = space;
+  if (settings.moderateRcvbuf === 0 || c.rcvLocked || old <= 0) return;
+  // A round trip has passed meanwhile, and in slow start the peer doubles in each
+  let window = 2 * space;
+  window += 2 * Math.floor((window * (space - old)) / old);
+  const { ooo, oooCount } = c;
+  if (oooCount > 0 && ooo !== null) window += ((ooo[2 * oooCount - 1] as number) - c.rcvNxt) | 0;
+  const size = Math.min(Math.floor((window * 256) / c.rcvRatio), settings.rmemMax);
+  if (size <= 2 * c.rcvLimit) return;
+  c.rcvLimit = size >> 1;
+  c.windowClamp = fullSpace(c);
+}

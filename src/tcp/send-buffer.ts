@@ -1,0 +1,45 @@
+import type { Connection } from "./connection.js";
+import { memoryScarce } from "./pressure.js";
+
+/*
+ * The size of the send buffer follows the window (Linux's tcp_sndbuf_expand): twice what is in flight, so that there is
+ * always something to send.
+ */
+
+/** What Linux accounts for a segment besides its data: headers, and the buffer's own. */
+const HEADERS = 640;
+const BUFFER = 256;
+/** Segments assumed at least. */
+const LEAST = 10;
+
+/** RFC 6928's window and the segment size give 87040 for an MSS of 1460, as on Linux. */
+export function expandSendBuffer(c: Connection): void {
+  if (c.sndLocked) return;
+  const bytes = Math.max(c.mss, c.peerMss) + HEADERS;
+  let unit = 1;
+  while (unit < bytes) unit <<= 1;
+  const segments = Math.max(LEAST, c.cwnd, c.reordering + 1);
+  const wanted = Math.min(2 * segments * (unit + BUFFER), c.tcp.settings.wmemMax);
+  if (wanted > c.sndLimit) c.sndLimit = wanted;
+}
+
+/** The application wants to write more than there is room for. */
+export function tuneSendBuffer(c: Connection): void {
+  if (c.sndLocked || memoryScarce(c.tcp.pool)) return;
+  // Where cwnd is what limits, more would only wait (Linux's tcp_should_expand_sndbuf)
+  if (c.inFlight >= c.cwnd) return;
+  expandSendBuffer(c);
+  c.cwndStamp = c.tcp.time.ms;
+}
+
+/** TCP_NOTSENT_LOWAT, the socket's or the stack's. */
+export function lowWater(c: Connection): number {
+  return c.notsentLowat !== 0 ? c.notsentLowat : c.tcp.settings.notsentLowat;
+}
+
+/** Linux's sk_stream_is_writeable: a third of the buffer is free, and less than half of what may be is unsent. */
+export function roomToWrite(c: Connection): boolean {
+  // So it is with most of what a receiver's batch touches
+  if (c.sndQueued === 0 && c.tcp.settings.notsentLowat > 0) return true;
+  return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) * 2 < lowWater(c);
+}

@@ -1,0 +1,55 @@
+import { CWR, ECE, TS_SPACE } from "../wire/tcp.js";
+import { offeredMss } from "./options.js";
+import { advertisedMss } from "./path.js";
+import type { Segment } from "./segment.js";
+import type { SynRecord } from "./syn-record.js";
+import { clampOf, selectInitialWindow } from "./window.js";
+
+/**
+ * Fills a record with what a SYN offers, as far as our settings take it up; not its initial sequence number. The
+ * segment's options have been read.
+ * @returns false: there is no way back to the peer
+ */
+export function prepareRecord(record: SynRecord, seg: Segment): boolean {
+  const { tcp, template } = record.listener;
+  const { settings } = tcp;
+  record.localAddr = seg.dst;
+  record.localPort = seg.dstPort;
+  record.remoteAddr = seg.src;
+  record.remotePort = seg.srcPort;
+  record.irs = seg.seq;
+  record.rcvNxt = (seg.seq + 1) | 0;
+  const offered = offeredMss(seg);
+  record.peerMss = template.userMss > 0 && template.userMss < offered ? template.userMss : offered;
+  record.sackOk = seg.sackOk && settings.sack !== 0;
+  record.outOfWindowAt = tcp.time.ms;
+  // RFC 7323 §2.2: scaling needs both sides
+  if (seg.wscale >= 0 && settings.windowScaling !== 0) {
+    record.peerScale = seg.wscale;
+    record.ourScale = 0;
+  }
+  if (seg.ts && settings.timestamps !== 0) {
+    record.ts = true;
+    record.tsRecent = seg.tsval;
+    record.tsOffset = tcp.isn.tsOffset(settings.timestamps, seg.dst, seg.src);
+  }
+  // RFC 3168 §6.1.1: an ECN-setup SYN has both flags, and is not ECN-capable itself
+  const asks = (seg.flags & (ECE | CWR)) === (ECE | CWR) && seg.ecn === 0;
+  record.ecn = asks && settings.ecn !== 0;
+  return takeWindow(record);
+}
+
+/** The MSS that we offer and the window to begin with. @returns false: there is no way back to the peer */
+export function takeWindow(record: SynRecord): boolean {
+  const { tcp, template } = record.listener;
+  const route = tcp.ip.routeTo(record.remoteAddr, record.localAddr);
+  if (route === null) return false;
+  const most = advertisedMss(route);
+  record.advMss = template.userMss > 0 && template.userMss < most ? template.userMss : most;
+  const mss = record.advMss - (record.ts ? TS_SPACE : 0);
+  const initial = selectInitialWindow(tcp, template.rcvLimit, mss, record.ourScale >= 0, clampOf(template));
+  record.window = initial.window;
+  record.clamp = initial.clamp;
+  if (record.ourScale >= 0) record.ourScale = initial.scale;
+  return true;
+}

@@ -1,0 +1,168 @@
+import { ENETUNREACH, ENOBUFS } from "../base/errors.js";
+import type { Route } from "../ip/route.js";
+import { PROTO_TCP } from "../ip/transport.js";
+import { GSO_TCP4 } from "../link/tx-queue.js";
+import { seqGt, seqLe } from "../wire/seqnum.js";
+import {
+  ACK as ACK_,
+  CWR as CWR_,
+  ECE as ECE_,
+  FIN,
+  PSH as PSH_,
+  SYN as SYN_,
+  TCP_CHECKSUM,
+  TCP_HEADER as TCP_HEADER_,
+  URG,
+} from "../wire/tcp.js";
+import { ackSent, dataSent } from "./ack-policy.js";
+import { CA_EVENT_TX_START } from "./congestion/congestion.js";
+import type { Connection } from "./connection.js";
+import { ECN_DEMAND_CWR, ECN_OK as ECN_OK_, ECN_QUEUE_CWR, INLINE_PAYLOAD as INLINE_PAYLOAD_ } from "./constants.js";
+import { synOptionsOf } from "./handshake-options.js";
+import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
+import { routeOf } from "./path.js";
+import { currentMss, urgentMode } from "./send-rules.js";
+import { windowToOffer } from "./window.js";
+
+// Constants of this module are folded into the code; imported ones are loaded and checked at every use.
+const TCP_HEADER = TCP_HEADER_;
+const SYN = SYN_;
+const ACK = ACK_;
+const PSH = PSH_;
+const CWR = CWR_;
+const ECE = ECE_;
+const ECN_OK = ECN_OK_;
+const INLINE_PAYLOAD = INLINE_PAYLOAD_;
+
+const ECT_0 = 2;
+
+/**
+ * Writes one segment, or a run of them as one GSO frame, and hands it to IP. Moves nothing of the send sequence; what
+ * it acknowledges is noted.
+ * @returns 0 or a negative errno (-ENOBUFS: the link is full)
+ */
+export function transmit(c: Connection, seq: number, length: number, flags: number): number {
+  const { ip, memory } = c.tcp;
+  const route = routeOf(c);
+  if (route === null) return -ENETUNREACH;
+  const inline = length <= INLINE_PAYLOAD;
+  // An ACK alone needs none
+  const mss = length > 0 ? currentMss(c) : 1;
+  const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
+  if (l4 < 0) return l4;
+  let header = TCP_HEADER;
+  let window: number;
+  if ((flags & SYN) !== 0) {
+    header += writeSynOptions(c.tcp, l4 + TCP_HEADER, synOptionsOf(c, flags));
+    // RFC 7323 §2.2: the window of a SYN is never scaled
+    window = Math.min((c.rcvAdv - c.rcvNxt) | 0, 65535);
+  } else {
+    window = windowToOffer(c);
+    header += optionBytes(c);
+    if (header > TCP_HEADER) writeOptions(c, l4 + TCP_HEADER);
+  }
+  const { dv } = memory;
+  // Linux ends a row of more than one segment with PSH, whatever the application said
+  const push = length > mss ? flags | PSH : flags;
+  const more = c.ecn === 0 || (flags & SYN) !== 0 ? push : push | ecnFlags(c, seq, length);
+  dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
+  dv.setInt32(l4 + 4, seq);
+  dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
+  dv.setInt32(l4 + 12, (header << 26) | (more << 16) | window);
+  dv.setInt32(l4 + 16, 0);
+  if (urgentMode(c)) markUrgent(c, l4, seq);
+  const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
+  if (length > 0 && !addPayload(c, route, first, length, inline ? l4 + header : -1)) return -ENOBUFS;
+  const segments = length > mss ? Math.ceil(length / mss) : 1;
+  const sent = ip.finish(
+    route,
+    l4,
+    inline ? header + length : header,
+    inline ? 0 : length,
+    PROTO_TCP,
+    c.localAddr,
+    TCP_CHECKSUM,
+    segments > 1 ? (GSO_TCP4 << 16) | mss : 0,
+    header,
+    c.ttl,
+    length > 0 && ectDue(c, seq) ? c.tos | ECT_0 : c.tos,
+    c.dontFragment,
+  );
+  if (sent < 0) return sent;
+  sentSegments(c, seq, length, flags, segments);
+  return 0;
+}
+
+function sentSegments(c: Connection, seq: number, length: number, flags: number, segments: number): void {
+  if (length === 0 ? isFirst(c, seq, flags) : seqGt((seq + length) | 0, c.sndNxt))
+    c.tcp.counters.TcpOutSegs += segments;
+  c.segsOut += segments;
+  c.lastSentUs = c.tcp.time.us;
+  if ((flags & ACK) !== 0) ackSent(c);
+  if (length === 0) return;
+  if (ectDue(c, seq)) c.ecn &= ~ECN_QUEUE_CWR;
+  c.dataSegsOut += segments;
+  c.bytesSent += length;
+  if (c.inFlight === 0) c.congestion.cwndEvent?.(c, CA_EVENT_TX_START);
+  c.lastSend = c.tcp.time.ms;
+  dataSent(c);
+}
+
+/** RFC 4022: tcpOutSegs counts no segment that only sends something again. */
+function isFirst(c: Connection, seq: number, flags: number): boolean {
+  if ((flags & SYN) !== 0) return c.totalRetransmits === 0;
+  return (flags & FIN) === 0 || seq === c.sndNxt;
+}
+
+/** RFC 3168 §6.1.5: only new data bears ECT; what is sent again, and bare ACKs, do not. */
+function ectDue(c: Connection, seq: number): boolean {
+  return (c.ecn & ECN_OK) !== 0 && seqLe(c.sndNxt, seq);
+}
+
+/** RFC 3168 §6.1.2 and §6.1.3. */
+function ecnFlags(c: Connection, seq: number, length: number): number {
+  if ((c.ecn & ECN_OK) === 0) return 0;
+  const cwr = (c.ecn & ECN_QUEUE_CWR) !== 0 && length > 0 && ectDue(c, seq) ? CWR : 0;
+  return cwr | ((c.ecn & ECN_DEMAND_CWR) !== 0 ? ECE : 0);
+}
+
+/** RFC 6093 §3 with Linux's reach: the pointer stands one past the urgent octet. */
+function markUrgent(c: Connection, l4: number, seq: number): void {
+  const { dv } = c.tcp.memory;
+  const ahead = (c.sndUp - seq) | 0;
+  if (ahead <= 0) return;
+  if (ahead >= 0x10000 && ((seq + 0xffff - c.sndNxt) | 0) <= 0) return;
+  dv.setUint8(l4 + 13, dv.getUint8(l4 + 13) | URG);
+  dv.setUint16(l4 + 18, ahead < 0x10000 ? ahead : 0xffff);
+}
+
+/** Puts the payload behind the header: copied to `to`, or (to = -1) as pieces of the send buffer. */
+function addPayload(c: Connection, route: Route, seq: number, length: number, to: number): boolean {
+  const snd = c.snd;
+  if (snd === null) return false;
+  let distance = c.sndQueued - ((c.writeSeq - seq) | 0);
+  if (to >= 0) {
+    snd.readTo(distance, to, length);
+    return true;
+  }
+  const { ip } = c.tcp;
+  for (let left = length; left > 0; ) {
+    const n = Math.min(left, snd.contiguous(distance));
+    if (!ip.piece(route, snd.offsetOf(distance), n)) return false;
+    distance += n;
+    left -= n;
+  }
+  return true;
+}
+
+/** The sequence number of a segment without data: SND.NXT, unless the window was taken back behind it. */
+export function acceptableSeq(c: Connection): number {
+  const edge = (c.sndUna + c.sndWnd) | 0;
+  const beyond = (c.sndNxt - edge) | 0;
+  return beyond <= 0 || beyond < 1 << c.rcvWscale ? c.sndNxt : edge;
+}
+
+/** An ACK that carries nothing else. */
+export function sendAck(c: Connection): void {
+  transmit(c, acceptableSeq(c), 0, ACK);
+}

@@ -1,0 +1,76 @@
+import type { Connection } from "../../src/tcp/connection.js";
+import {
+  EARLIER,
+  END,
+  FLAGS,
+  LATER,
+  NEXT,
+  PREV,
+  SEGS,
+  SENT_LOST,
+  SENT_RETRANS,
+  SENT_SACKED,
+  SENT_TIMED,
+  SEQ,
+} from "../../src/tcp/sent.js";
+
+/** Records that a connection has in flight. */
+export function recordsOf(c: Connection): number {
+  const d = c.tcp.sent.data;
+  let n = 0;
+  for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) n++;
+  return n;
+}
+
+/** The retransmission queue of a connection: both its chains, and the counts that follow from its records. */
+export function auditFlight(c: Connection): string | null {
+  const d = c.tcp.sent.data;
+  let packets = 0;
+  let sacked = 0;
+  let lost = 0;
+  let retrans = 0;
+  let timed = 0;
+  let end = c.sndUna;
+  let before = 0;
+  for (let at = c.rtxHead; at !== 0; at = d[at + NEXT] as number) {
+    const flags = d[at + FLAGS] as number;
+    const segs = d[at + SEGS] as number;
+    if ((d[at + PREV] as number) !== before) return "a record in flight does not know the one before it";
+    // The first may have been acknowledged in part
+    if (before === 0 ? ((d[at + SEQ] as number) - end) | 0 : (d[at + SEQ] as number) !== end) {
+      if (before !== 0 || (((d[at + SEQ] as number) - end) | 0) > 0) return "a gap between records in flight";
+    }
+    end = d[at + END] as number;
+    packets += segs;
+    if ((flags & SENT_SACKED) !== 0) sacked += segs;
+    if ((flags & SENT_LOST) !== 0) lost += segs;
+    if ((flags & SENT_RETRANS) !== 0) retrans += segs;
+    if ((flags & SENT_TIMED) !== 0) timed++;
+    if ((flags & SENT_SACKED) !== 0 && (flags & SENT_LOST) !== 0) return "a record is SACKed and held lost";
+    before = at;
+  }
+  if (before !== c.rtxTail) return "the last record in flight is not the last of the chain";
+  if (c.rtxHead !== 0 && end !== c.sndNxt) return `what is in flight ends ${(c.sndNxt - end) | 0} before SND.NXT`;
+  // Without SACK sackedOut counts duplicate ACKs
+  if (!c.sackOk) sacked = c.sackedOut;
+  const counted = [c.packetsOut, c.sackedOut, c.lostOut, c.retransOut].join(" ");
+  const found = [packets, sacked, lost, retrans].join(" ");
+  if (counted !== found) return `out, SACKed, lost, sent again: counted ${counted}, records say ${found}`;
+  if (c.sackedOut < 0 || c.sackedOut + c.lostOut > c.packetsOut)
+    return `more left the network than was sent: ${counted}`;
+  return auditTimes(c, timed);
+}
+
+function auditTimes(c: Connection, timed: number): string | null {
+  const d = c.tcp.sent.data;
+  let n = 0;
+  let before = 0;
+  for (let at = c.timeHead; at !== 0; at = d[at + LATER] as number) {
+    if ((d[at + EARLIER] as number) !== before) return "a record does not know the one sent before it";
+    if (((d[at + FLAGS] as number) & SENT_TIMED) === 0) return "a record in the order of time that says it is not";
+    before = at;
+    if (++n > timed) break;
+  }
+  if (before !== c.timeTail && n <= timed) return "the record sent last is not the last of the order of time";
+  return n === timed ? null : `${n} records in the order of time, ${timed} say so`;
+}

@@ -1,0 +1,276 @@
+import type { TcpSocket } from "../../src/socket/tcp-socket.js";
+import type { Socket } from "../../src/socket/types.js";
+import type { Stack } from "../../src/stack.js";
+import type { Connection } from "../../src/tcp/connection.js";
+import {
+  CLOSE_WAIT,
+  CLOSED,
+  CLOSING,
+  ESTABLISHED,
+  KIND_CONNECTION,
+  KIND_SYN,
+  LAST_ACK,
+  SYN_RECEIVED,
+  TIMER_DELACK,
+  TIMER_PACE,
+  TIMER_SACK_DELAY,
+  TIMERS_OF_SENDER,
+  URGENT_NONE,
+} from "../../src/tcp/constants.js";
+
+import { auditFlight, recordsOf } from "./inspect-flight.js";
+
+/*
+ * All that the explorer knows of the stack's inside: when the TCB changes, this file does (and
+ * inspect-flight.ts).
+ */
+
+export const NOTHING = 0;
+export const SYN_RECORD = 1;
+export const CONNECTION = 2;
+export const TIME_WAIT_RECORD = 3;
+
+/** Timers that see to what waits to be sent; of them the sender's see to what is in flight. */
+const SENDING = TIMERS_OF_SENDER | TIMER_PACE;
+/** Timers after which an ACK goes. */
+const ACKING = TIMER_DELACK | TIMER_SACK_DELAY;
+
+/** What the stack holds for a 4-tuple, copied. */
+export class View {
+  kind = NOTHING;
+  object: object | null = null;
+  state = CLOSED;
+  iss = 0;
+  irs = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  rcvNxt = 0;
+  rcvAdv = 0;
+  rcvQueued = 0;
+  sndQueued = 0;
+  finQueued = false;
+  finSent = false;
+  rcvFin = false;
+  rcvFinSeq = 0;
+  oooCount = 0;
+  /** Where what came out of order ends; whether that is told by SACK. */
+  oooEnd = 0;
+  sacks = false;
+  orphan = false;
+  /** It waits to be accepted. */
+  embryonic = false;
+  readShut = false;
+  keepalive = false;
+  /** TCP_USER_TIMEOUT is set. */
+  impatient = false;
+  linger2 = 0;
+  /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
+  pursued = false;
+  paced = false;
+  blocked = false;
+  /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
+  idle = false;
+  ackOwed = false;
+  delackRuns = false;
+  sndChunks = 0;
+  rcvChunks = 0;
+
+  /** RCV.WND */
+  get window(): number {
+    const left = (this.rcvAdv - this.rcvNxt) | 0;
+    // The peer's FIN may stand right behind the edge (as Linux takes it)
+    return left === -1 && this.finTaken ? 0 : left;
+  }
+
+  /** The peer's FIN has been reached. */
+  get finTaken(): boolean {
+    return this.state === CLOSE_WAIT || this.state === CLOSING || this.state === LAST_ACK;
+  }
+
+  clear(): void {
+    this.kind = NOTHING;
+    this.object = null;
+    this.state = CLOSED;
+  }
+}
+
+function viewConnection(c: Connection, view: View): void {
+  view.kind = CONNECTION;
+  view.object = c;
+  view.state = c.state;
+  view.iss = c.iss;
+  view.irs = c.irs;
+  view.sndUna = c.sndUna;
+  view.sndNxt = c.sndNxt;
+  view.rcvNxt = c.rcvNxt;
+  view.rcvAdv = c.rcvAdv;
+  view.rcvQueued = c.rcvQueued;
+  view.sndQueued = c.sndQueued;
+  view.finQueued = c.finQueued;
+  view.finSent = c.finSent;
+  view.rcvFin = c.rcvFin;
+  view.rcvFinSeq = c.rcvFinSeq;
+  view.oooCount = c.oooCount;
+  view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
+  if (c.ooo !== null && c.oooCount > 0) view.oooEnd = c.ooo[2 * c.oooCount - 1] as number;
+  view.orphan = c.orphan;
+  view.embryonic = c.owner === null && !c.orphan;
+  view.readShut = c.readShut;
+  view.keepalive = c.keepalive;
+  view.impatient = c.userTimeout > 0;
+  view.linger2 = c.linger2;
+  view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
+  view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
+  view.blocked = c.blocked;
+  const least = Math.min(c.sndQueued, c.mss);
+  view.idle = least > 0 && c.sndNxt === c.sndUna && c.sndWnd >= least && !c.cork;
+  view.ackOwed = c.ackDue;
+  view.delackRuns = (c.timers & ACKING) !== 0 && c.wheelSlot >= 0;
+  view.sndChunks = c.snd === null ? 0 : c.snd.chunks;
+  view.rcvChunks = c.rcv === null ? 0 : c.rcv.chunks;
+}
+
+/** Fills in what the stack holds for a tuple. */
+export function look(stack: Stack, ours: number, localPort: number, peer: number, peerPort: number, view: View): void {
+  const tcp = stack.tcp.context;
+  const value = tcp.tuples.find(ours, localPort, peer, peerPort);
+  if (value < 0) {
+    view.clear();
+    return;
+  }
+  const kind = value & 3;
+  if (kind === KIND_CONNECTION) {
+    viewConnection(tcp.connections.get(value >>> 2), view);
+    return;
+  }
+  if (kind === KIND_SYN) {
+    const record = tcp.synRecords.get(value >>> 2);
+    view.kind = SYN_RECORD;
+    view.object = record;
+    view.state = SYN_RECEIVED;
+    view.iss = record.iss;
+    view.irs = record.irs;
+    view.rcvNxt = (record.irs + 1) | 0;
+    view.rcvAdv = (view.rcvNxt + Math.min(record.window, 65535)) | 0;
+    view.pursued = record.wheelSlot >= 0;
+    return;
+  }
+  const record = tcp.timeWaits.get(value >>> 2);
+  view.kind = TIME_WAIT_RECORD;
+  view.object = record;
+  view.state = record.state;
+  view.rcvNxt = record.rcvNxt;
+  view.rcvAdv = (record.rcvNxt + record.window) | 0;
+  view.sndNxt = record.sndNxt;
+  view.pursued = record.wheelSlot >= 0;
+}
+
+/** The connection of a socket, as an identity; null while it stands in no table. */
+export function liveConnection(socket: Socket): object | null {
+  const { connection } = socket as TcpSocket;
+  return connection.index >= 0 ? connection : null;
+}
+
+/** The same whether it is alive or not. */
+export function connectionOf(socket: Socket): object {
+  return (socket as TcpSocket).connection;
+}
+
+/** Bytes that a socket's connection, alive or over, still holds for reading. */
+export function unread(socket: Socket): number {
+  return (socket as TcpSocket).connection.rcvQueued;
+}
+
+/** A read stops in front of an urgent octet. */
+export function marked(socket: Socket): boolean {
+  return (socket as TcpSocket).connection.urgent !== URGENT_NONE;
+}
+
+/** Whether a listening socket takes a SYN, one in the place of a TIME-WAIT, and the ACK that completes a handshake. */
+export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; again: boolean; ack: boolean } {
+  const { listener } = socket as TcpSocket;
+  if (listener === null) return { syn: false, again: false, ack: false };
+  const ack = !listener.full;
+  const most = stack.tcp.context.settings.maxSynBacklog;
+  const reserved = most - listener.synCount < most >> 2;
+  return { syn: ack && !listener.synQueueFull && !reserved, again: ack, ack };
+}
+
+/** TIME-WAIT records that may still be made. */
+export function timeWaitRoom(stack: Stack): number {
+  const { timeWaits, settings } = stack.tcp.context;
+  return settings.maxTimeWait - timeWaits.count;
+}
+
+/** So few chunks are left that received data may be refused. */
+export function memoryTight(stack: Stack): boolean {
+  const { pool } = stack;
+  return pool.inUse >= pool.capacity - (pool.capacity >> 2) - 16;
+}
+
+/** Adds up what is accounted for in more than one place. Null, or what does not add up. */
+export function audit(stack: Stack, sockets: readonly Socket[], held: number): string | null {
+  const tcp = stack.tcp.context;
+  let chunks = held;
+  let established = 0;
+  let records = 0;
+  let wrong: string | null = null;
+  tcp.connections.forEach((c) => {
+    chunks += chunksOf(c);
+    records += c.rtxHead === 0 ? 0 : recordsOf(c);
+    wrong ??= auditFlight(c);
+    if (c.state === ESTABLISHED || c.state === CLOSE_WAIT) established++;
+  });
+  if (wrong !== null) return wrong;
+  if (records !== tcp.sent.inUse) return `${tcp.sent.inUse} records are in use, connections have ${records} in flight`;
+  let half = 0;
+  for (const socket of sockets) {
+    const { connection, listener } = socket as TcpSocket;
+    if (connection.index < 0) chunks += chunksOf(connection);
+    if (listener === null) continue;
+    half += listener.synCount;
+    for (const c of listener.queue) if (c.index < 0) chunks += chunksOf(c);
+    if (listener.queue.length > listener.backlog + 1)
+      return `${listener.queue.length} wait in a queue of ${listener.backlog}`;
+  }
+  if (chunks !== stack.pool.inUse) return `${stack.pool.inUse} chunks are in use, buffers hold ${chunks}`;
+  if (tcp.counters.TcpCurrEstab !== established) return `TcpCurrEstab ${tcp.counters.TcpCurrEstab}, not ${established}`;
+  if (half !== tcp.synRecords.count) return `${tcp.synRecords.count} half open, listeners count ${half}`;
+  const tuples = tcp.connections.count + tcp.synRecords.count + tcp.timeWaits.count;
+  if (tcp.tuples.size !== tuples) return `${tcp.tuples.size} tuples for ${tuples} connections and records`;
+  if (tcp.touchedCount !== 0) return `${tcp.touchedCount} connections are unsettled`;
+  return null;
+}
+
+function chunksOf(c: Connection): number {
+  return (c.snd === null ? 0 : c.snd.chunks) + (c.rcv === null ? 0 : c.rcv.chunks);
+}
+
+/** What must be the same when everything is over as it was before anything began. */
+export function holdings(stack: Stack): string {
+  const tcp = stack.tcp.context;
+  const counts = {
+    connections: tcp.connections.count,
+    "SYN-RECEIVED records": tcp.synRecords.count,
+    "TIME-WAIT records": tcp.timeWaits.count,
+    tuples: tcp.tuples.size,
+    destinations: tcp.ports.destinationCount,
+    ports: tcp.ports.size,
+    chunks: stack.pool.inUse,
+    "records in flight": tcp.sent.inUse,
+    timers: stack.wheel.size,
+    blocked: tcp.blocked.length,
+    sockets: stack.sockets().length,
+    established: tcp.counters.TcpCurrEstab,
+  };
+  return Object.entries(counts)
+    .map(([name, n]) => `${name} ${n}`)
+    .join(", ");
+}
+
+/** A counter that has fallen below zero, or null. */
+export function negativeCounter(stack: Stack): string | null {
+  const counters = stack.tcp.context.counters as unknown as Readonly<Record<string, number>>;
+  for (const name in counters) if ((counters[name] as number) < 0) return name;
+  return null;
+}
