@@ -120,6 +120,8 @@ export class Stack {
   /** Batches received, and how many there had been when timers were last looked at. */
   private batches = 0;
   private batchesSeen = 0;
+  /** us since when timers wait for input to end; -1: they do not. */
+  private waitingSince = -1;
   /** See Clock.slack. */
   private readonly slack: number;
   private scheduled = false;
@@ -328,8 +330,8 @@ export class Stack {
     try {
       this.batches++;
       netif.receive(rows, count);
-      // No flood starves timers; but what lies unread comes first
-      this.wheel.advanceTo((this.time.ms - this.slack) | 0);
+      // A clock that is exact has its timers in this very instant
+      if (this.slack === 0) this.wheel.advanceTo(this.time.ms);
     } finally {
       this.finish();
     }
@@ -338,19 +340,31 @@ export class Stack {
   private timersDue(): void {
     if (this.closed) return;
     this.time.refresh();
-    if (this.batches !== this.batchesSeen && ((this.time.ms - this.wheel.hostTick) | 0) < this.slack) {
-      // Input is still coming: perhaps the ACK that makes this one needless
-      this.batchesSeen = this.batches;
+    if (this.inputComes()) {
       this.clock.setTimer(this.clock.now(), () => this.timersDue());
       return;
     }
-    this.batchesSeen = this.batches;
     this.busy = true;
     try {
       this.wheel.advanceTo(this.time.ms);
     } finally {
       this.finish();
     }
+  }
+
+  /**
+   * Whether timers are to wait, since input is still coming that may make them needless: an ACK, say. A flood does not
+   * starve them, and after a standstill of the process what came meanwhile is read first.
+   */
+  private inputComes(): boolean {
+    const more = this.batches !== this.batchesSeen;
+    this.batchesSeen = this.batches;
+    if (more && this.slack > 0) {
+      if (this.waitingSince < 0) this.waitingSince = this.clock.now();
+      if (this.clock.now() - this.waitingSince < this.slack * 1000) return true;
+    }
+    this.waitingSince = -1;
+    return false;
   }
 
   private writable(netif: Netif): void {

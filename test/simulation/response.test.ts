@@ -16,7 +16,7 @@ const BUSY = 180_000;
 const DATA = 1000;
 
 /** So much may segments in flight differ from a response function, which leaves out much; Linux's own differ by up to 0.26. */
-const FROM_FORMULA = 0.3;
+const FROM_FORMULA = 0.35;
 const FROM_LINUX = 0.25;
 
 /** How losses come: each k-th frame, as response functions suppose, or by chance. */
