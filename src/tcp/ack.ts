@@ -15,10 +15,11 @@ import {
   REXMIT_NONE,
 } from "./ack-state.js";
 import { cleanQueue } from "./acked.js";
+import { dropSendBuffer } from "./buffers.js";
 import { challenge } from "./challenge.js";
 import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
-import { type Connection, dropSendBuffer, touch, wake } from "./connection.js";
+import { type Connection, touch, wake } from "./connection.js";
 import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
 import { hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { updatePacingRate } from "./pacing.js";

@@ -1,8 +1,8 @@
 import { EAGAIN, ECONNRESET, ENOTCONN } from "../base/errors.js";
+import { dropReceiveBuffer } from "./buffers.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
-
-import { type Connection, dropReceiveBuffer } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,

@@ -1,6 +1,7 @@
 import { seqGt } from "../wire/seqnum.js";
 import { ACK, FIN, RST } from "../wire/tcp.js";
-import { type Connection, dropReceiveBuffer, dropSendBuffer, wake } from "./connection.js";
+import { dropReceiveBuffer, dropSendBuffer } from "./buffers.js";
+import { type Connection, wake } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,

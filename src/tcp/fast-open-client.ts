@@ -1,6 +1,7 @@
 import { EAGAIN } from "../base/errors.js";
 import { OPTIONS_MAX, TCP_HEADER } from "../wire/tcp.js";
-import { type Connection, sendBuffer } from "./connection.js";
+import { sendBuffer } from "./buffers.js";
+import type { Connection } from "./connection.js";
 import { FASTOPEN_CLIENT, FASTOPEN_CLIENT_NO_COOKIE, FastOpenState } from "./fast-open.js";
 import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";

@@ -3,7 +3,8 @@ import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
-import { type Connection, receiveBuffer, touch, wake } from "./connection.js";
+import { receiveBuffer } from "./buffers.js";
+import { type Connection, touch, wake } from "./connection.js";
 import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
 import {
   ECN_SEEN as ECN_SEEN_BIT,

@@ -1,5 +1,6 @@
 import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
-import { type Connection, dropReceiveBuffer, receiveBuffer } from "./connection.js";
+import { dropReceiveBuffer, receiveBuffer } from "./buffers.js";
+import type { Connection } from "./connection.js";
 import { mayKeep } from "./pressure.js";
 import { releaseAhead } from "./receive-buffer.js";
 import { dsackExtend, dsackSet, sackReset } from "./sack-out.js";

@@ -1,9 +1,9 @@
 import { EAGAIN, EPIPE } from "../base/errors.js";
+import { sendBuffer } from "./buffers.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { restartAfterIdle } from "./congestion/window.js";
 import { startOpen } from "./connect.js";
 import type { Connection } from "./connection.js";
-import { sendBuffer } from "./connection.js";
 import { CLOSE_WAIT, ESTABLISHED, RTO_MIN, SYN_RECEIVED, SYN_SENT, TIMER_PERSIST } from "./constants.js";
 import { awaitsWrite, opensFast } from "./fast-open.js";
 import { queueSynData } from "./fast-open-client.js";
