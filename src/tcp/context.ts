@@ -65,6 +65,9 @@ export class TcpContext {
   readonly timeWaits = new Slots<TimeWait>();
   /** Connections that nobody holds any more and that only finish; TIME-WAITs are none of them. */
   orphans = 0;
+  /** Challenge ACKs that the stack may yet send in this second, where there is a limit. */
+  challengeSecond = -1;
+  challengesLeft = 0;
   readonly segment = new Segment();
   /** What all connections have in flight. */
   readonly sent = new SentRuns();

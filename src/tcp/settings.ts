@@ -40,6 +40,31 @@ const PLAIN = [
   ["probeThreshold", "tcp_probe_threshold"],
   ["stdUrg", "tcp_stdurg"],
   ["hystart", "tcp_hystart"],
+  ["synRetries", "tcp_syn_retries"],
+  ["synackRetries", "tcp_synack_retries"],
+  ["retries2", "tcp_retries2"],
+  ["orphanRetries", "tcp_orphan_retries"],
+  ["maxTimeWait", "tcp_max_tw_buckets"],
+  ["keepProbes", "tcp_keepalive_probes"],
+  ["maxSynBacklog", "tcp_max_syn_backlog"],
+  ["abortOnOverflow", "tcp_abort_on_overflow"],
+  ["windowScaling", "tcp_window_scaling"],
+  ["slowStartAfterIdle", "tcp_slow_start_after_idle"],
+  ["minSndMss", "tcp_min_snd_mss"],
+] as const;
+
+/** Those in seconds, which TCP keeps in milliseconds. */
+const SECONDS = [
+  ["finTimeout", "tcp_fin_timeout"],
+  ["keepIdle", "tcp_keepalive_time"],
+  ["keepInterval", "tcp_keepalive_intvl"],
+] as const;
+
+/** Those below net.core. */
+const CORE = [
+  ["somaxconn", "somaxconn"],
+  ["rmemCap", "rmem_max"],
+  ["wmemCap", "wmem_max"],
 ] as const;
 
 /** The settings as TCP reads them: plain integers, kept up to date. */
@@ -110,9 +135,16 @@ export class TcpSettings {
   minSndMss = 48;
 
   constructor(config: Config) {
-    const on = (name: string, fn: (value: number) => void): void => config.watch<number>(`net.ipv4.${name}`, fn);
     for (const [field, name] of PLAIN)
-      on(name, (v) => {
+      config.watch<number>(`net.ipv4.${name}`, (v) => {
+        this[field] = v;
+      });
+    for (const [field, name] of SECONDS)
+      config.watch<number>(`net.ipv4.${name}`, (v) => {
+        this[field] = v * 1000;
+      });
+    for (const [field, name] of CORE)
+      config.watch<number>(`net.core.${name}`, (v) => {
         this[field] = v;
       });
     config.watch<string>("net.ipv4.tcp_fastopen_key", (v) => {
@@ -120,57 +152,6 @@ export class TcpSettings {
     });
     config.watch<string>("net.ipv4.tcp_congestion_control", (v) => {
       this.congestionControl = v;
-    });
-    on("tcp_syn_retries", (v) => {
-      this.synRetries = v;
-    });
-    on("tcp_synack_retries", (v) => {
-      this.synackRetries = v;
-    });
-    on("tcp_retries2", (v) => {
-      this.retries2 = v;
-    });
-    on("tcp_orphan_retries", (v) => {
-      this.orphanRetries = v;
-    });
-    on("tcp_fin_timeout", (v) => {
-      this.finTimeout = v * 1000;
-    });
-    on("tcp_max_tw_buckets", (v) => {
-      this.maxTimeWait = v;
-    });
-    on("tcp_keepalive_time", (v) => {
-      this.keepIdle = v * 1000;
-    });
-    on("tcp_keepalive_intvl", (v) => {
-      this.keepInterval = v * 1000;
-    });
-    on("tcp_keepalive_probes", (v) => {
-      this.keepProbes = v;
-    });
-    on("tcp_max_syn_backlog", (v) => {
-      this.maxSynBacklog = v;
-    });
-    config.watch<number>("net.core.somaxconn", (v) => {
-      this.somaxconn = v;
-    });
-    on("tcp_abort_on_overflow", (v) => {
-      this.abortOnOverflow = v;
-    });
-    on("tcp_window_scaling", (v) => {
-      this.windowScaling = v;
-    });
-    on("tcp_slow_start_after_idle", (v) => {
-      this.slowStartAfterIdle = v;
-    });
-    on("tcp_min_snd_mss", (v) => {
-      this.minSndMss = v;
-    });
-    config.watch<number>("net.core.rmem_max", (v) => {
-      this.rmemCap = v;
-    });
-    config.watch<number>("net.core.wmem_max", (v) => {
-      this.wmemCap = v;
     });
     config.watch<readonly number[]>("net.ipv4.tcp_rmem", (v) => {
       this.rmemLeast = v[0] as number;

@@ -203,4 +203,32 @@ describe("how often", () => {
       < [40001] R 100:100(0)
       > [40001] . 1:1(0) ack 1`);
   });
+
+  scripted(
+    "tcp_challenge_ack_limit bounds those of the whole stack, by a number that cannot be told (RFC 5961 §7)",
+    (t) => {
+      t.passive();
+      const perSecond = (): number => {
+        const before = t.counter("TcpExtTCPChallengeACK");
+        for (let i = 0; i < 40; i++) {
+          t.play("< R 100:100(0)");
+          t.takeAll();
+        }
+        return t.counter("TcpExtTCPChallengeACK") - before;
+      };
+      const seen = new Set<number>();
+      for (let i = 0; i < 8; i++) {
+        t.skip(1);
+        const n = perSecond();
+        expect(n).toBeGreaterThanOrEqual(5);
+        expect(n).toBeLessThan(15);
+        seen.add(n);
+      }
+      expect(seen.size).toBeGreaterThan(1);
+    },
+    {
+      config: { "net.ipv4.tcp_invalid_ratelimit": 0, "net.ipv4.tcp_challenge_ack_limit": 10 },
+      linux: "its seconds do not begin with the script's",
+    },
+  );
 });
