@@ -33,6 +33,9 @@ export interface Surroundings {
   tight: boolean;
 }
 
+/** Bytes of the option. */
+const TIMESTAMPS = 10;
+
 export const NO = 0;
 export const EITHER = 1;
 export const YES = 2;
@@ -157,8 +160,11 @@ function fromFinWait2(v: View, s: Segment, life: Life, moves: D.Moves): void {
 function fromSynSent(v: View, s: Segment, around: Surroundings, moves: D.Moves): void {
   const hasAck = (s.flags & ACK) !== 0;
   if (hasAck && (((s.ack - v.iss) | 0) <= 0 || ((s.ack - v.sndNxt) | 0) > 0)) return;
+  // RFC 7323 §5.8 with Linux: it may echo what is of no SYN of ours, even in a RST
+  const stamped = s.optionsLength >= TIMESTAMPS;
   if ((s.flags & RST) !== 0) {
     if (hasAck) moves.must(D.SENT_RST);
+    if (stamped) moves.stay = true;
     return;
   }
   if ((s.flags & SYN) === 0) return;
@@ -168,6 +174,7 @@ function fromSynSent(v: View, s: Segment, around: Surroundings, moves: D.Moves):
     return;
   }
   moves.must(D.SENT_SYNACK);
+  if (stamped) moves.stay = true;
   if ((s.flags & FIN) === 0) return;
   moves.add(D.SENT_SYNACK, D.ESTABLISHED_FIN);
   if (around.tight) moves.stay = true;
