@@ -156,7 +156,6 @@ function updateWindow(c: Connection, seg: Segment): boolean {
   const window = (seg.flags & SYN) !== 0 ? seg.window : seg.window << c.sndWscale;
   if (!mayUpdateWindow(c, seg, window)) return false;
   c.sndWl1 = seg.seq;
-  c.sndWl2 = seg.ack;
   if (window === c.sndWnd) return true;
   c.sndWnd = window;
   if (hasUnsent(c)) {

@@ -154,7 +154,6 @@ export function fastOpenChild(record: SynRecord, seg: Segment): Connection {
   c.sndWnd = seg.window;
   c.maxWnd = seg.window;
   c.sndWl1 = seg.seq;
-  c.sndWl2 = c.iss;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
   enlist(c, record);

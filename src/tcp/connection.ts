@@ -90,8 +90,6 @@ export class Connection extends ConnectionBits {
   error = 0;
   /** Bytes read of the first of them. */
   rcvFront = 0;
-  /** Bytes the application has read, and the place in the stream up to which it has. */
-  bytesRead = 0;
   // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
   rcvRtt = 0;
   rcvSpaceStamp = 0;
@@ -151,7 +149,6 @@ export class Connection extends ConnectionBits {
 
   // Send sequence space (RFC 9293 §3.3.1, figure 3), with sndUna, sndNxt and sndWnd above
   iss = 0;
-  sndWl2 = 0;
   /** Largest window the peer ever offered: sender's SWS avoidance, RFC 9293 §3.8.6.2.1. */
   maxWnd = 0;
   /** End of the last segment that was smaller than the MSS (Minshall's variant of Nagle). */
@@ -228,7 +225,6 @@ export class Connection extends ConnectionBits {
   /** Reordering seen, in segments (RFC 6675's DupThresh adapted). */
   reordering = DUPTHRESH;
   reordSeen = 0;
-  dsackSeen = 0;
   /** Timeout recovery by F-RTO (RFC 5682): not yet known whether the timeout was spurious. */
   frto = false;
   /** Tail loss probe (RFC 8985 §7): SND.NXT when it went, 0 for none; whether it was a retransmission. */
@@ -298,8 +294,6 @@ export class Connection extends ConnectionBits {
   outOfWindowAt = 0;
   /** Waits for the link to be writable. */
   blocked = false;
-  /** Nothing may be deferred any more: output after the batch (Linux's tcp_push_pending_frames is due). */
-  outputDue = false;
   rcvSpace = 0;
   rcvSpaceSeq = 0;
   /** The receive buffer was set by SO_RCVBUF (send: SO_SNDBUF): it is not tuned. */

@@ -90,10 +90,6 @@ export const TIME_WAIT_MS = 60_000;
 export const INITIAL_WINDOW_SEGMENTS = 10;
 /** RFC 5681 §3.2. */
 export const DUPTHRESH = 3;
-/** RFC 5961 §7 as Linux has it: one challenge ACK per connection in this time. */
-export const CHALLENGE_ACK_MS = 500;
-/** Answers to empty segments outside the window: as many, so that two confused ends cannot keep each other busy. */
-export const OUT_OF_WINDOW_ACK_MS = 500;
 /** pingpong value from which a connection is interactive. */
 export const PINGPONG_THRESH = 1;
 /** ACKs sent at once at the start of a connection and after idle (Linux's TCP_MAX_QUICKACKS). */

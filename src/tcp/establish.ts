@@ -55,7 +55,6 @@ export function established(c: Connection, seg: Segment): void {
   c.sndWnd = seg.window << ((seg.flags & SYN) !== 0 ? 0 : c.sndWscale);
   if (c.sndWnd > c.maxWnd) c.maxWnd = c.sndWnd;
   c.sndWl1 = seg.seq;
-  c.sndWl2 = seg.ack;
   c.retransmits = 0;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;

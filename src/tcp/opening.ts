@@ -147,7 +147,6 @@ function spuriousSyn(c: Connection): void {
 function simultaneousOpen(c: Connection, seg: Segment): void {
   const { settings } = c.tcp;
   setState(c, SYN_RECEIVED);
-  c.sndWl2 = c.iss;
   if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
   beginSearch(c);
   updateMss(c);

@@ -223,7 +223,6 @@ function aheadBytes(c: Connection): number {
 /** The application has read `n` bytes; they have left the queue. Linux's tcp_rcv_space_adjust and tcp_cleanup_rbuf. */
 export function readMoved(c: Connection, n: number): void {
   release(c, n);
-  c.bytesRead += n;
   if (c.index < 0) return;
   adjustSpace(c);
   if (!c.ackNow && readWantsAck(c)) {

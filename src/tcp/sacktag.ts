@@ -86,7 +86,6 @@ function dsackSegments(c: Connection, start: number, end: number): number {
   c.dsackDups += segs;
   // More duplicates than retransmissions: the network makes them
   if (c.dsackDups > c.totalRetransmits) return 0;
-  c.dsackSeen = 1;
   // RFC 8985 §6.2: needless fast retransmissions widen the window, a probe's duplicate does not
   if (c.reordSeen > 0 && !probe) c.rackDsackSeen = true;
   ack.flags |= ACK_DSACK | (probe ? ACK_DSACK_PROBE : 0);
