@@ -120,8 +120,9 @@ export class Stack {
   /** Batches received, and how many there had been when timers were last looked at. */
   private batches = 0;
   private batchesSeen = 0;
-  /** us since when timers wait for input to end; -1: they do not. */
-  private waitingSince = -1;
+  /** Timers wait for input to end, and the tick since when. */
+  private waiting = false;
+  private waitingSince = 0;
   /** See Clock.slack. */
   private readonly slack: number;
   private scheduled = false;
@@ -360,11 +361,10 @@ export class Stack {
     const more = this.batches !== this.batchesSeen;
     this.batchesSeen = this.batches;
     if (more && this.slack > 0) {
-      if (this.waitingSince < 0) this.waitingSince = this.clock.now();
-      if (this.clock.now() - this.waitingSince < this.slack * 1000) return true;
-    }
-    this.waitingSince = -1;
-    return false;
+      if (!this.waiting) this.waitingSince = this.time.ms;
+      this.waiting = ((this.time.ms - this.waitingSince) | 0) < this.slack;
+    } else this.waiting = false;
+    return this.waiting;
   }
 
   private writable(netif: Netif): void {

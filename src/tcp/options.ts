@@ -187,10 +187,3 @@ export function writeOptions(c: Connection, at: number): void {
     dv.setInt32(to + 4, blocks[2 * i + 1] as number);
   }
 }
-
-/** The shift with which the whole receive buffer can be offered. */
-export function windowScaleFor(limit: number): number {
-  let shift = 0;
-  while (shift < WSCALE_MAX && limit >> shift > 65535) shift++;
-  return shift;
-}

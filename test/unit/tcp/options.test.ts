@@ -5,7 +5,6 @@ import {
   optionBytes,
   parseOptions,
   SynOptions,
-  windowScaleFor,
   writeOptions,
   writeSynOptions,
 } from "../../../src/tcp/options.js";
@@ -186,9 +185,5 @@ describe("the options of other segments", () => {
     expect([...m.u8.subarray(at, at + 20)]).toEqual([1, 1, 5, 18, ...blocks]);
     // It is reported once
     expect(optionBytes(d)).toBe(12);
-  });
-
-  it("the scale that can offer a buffer", () => {
-    expect([65_535, 65_536, 131_072, 6 << 20, 1 << 30].map(windowScaleFor)).toEqual([0, 1, 2, 7, 14]);
   });
 });
