@@ -28,6 +28,16 @@ describe("undoing what was needless: DSACK (RFC 2883, RFC 3708), Eifel (RFC 3522
     counts(t, { TcpExtTCPDSACKUndo: 1, TcpExtTCPDSACKRecv: 1, TcpExtTCPFullUndo: 0 });
   });
 
+  scripted("DSACK on the very ACK that ends recovery (RFC 3708)", (t) => {
+    tenOut(t);
+    t.play(`
+      +0.1 < . 1:1(0) ack 1 <nop,nop,sack 1001:4001>
+      > . 1:1001(1000) ack 1
+      +0.02 < . 1:1(0) ack 10001 <nop,nop,sack 1:1001>`);
+    tells(t, { ca_state: 0, snd_ssthresh: 2_147_483_647, dsack_dups: 1 });
+    counts(t, { TcpExtTCPFullUndo: 1, TcpExtTCPDSACKUndo: 0, TcpExtTCPDSACKRecv: 1 });
+  });
+
   scripted("two retransmissions, one DSACK: nothing is undone yet", (t) => {
     tenOut(t);
     t.play(`
