@@ -53,11 +53,12 @@ const LATE = 110;
 const FLIGHT = 10;
 
 /** How often a remark may be made, given what the kernel draws. What it never draws may not be made at all. */
-function mayBe(remark: string, kernel: Readonly<Record<string, number>>): number {
+function mayBe(remark: string, kernel: Readonly<Record<string, number>>, twice: boolean): number {
   const count = kernel[remark] ?? 0;
+  const other = remark === ARRIVED_BEFORE ? BEHIND : remark === BEHIND ? ARRIVED_BEFORE : undefined;
   if (count > 0 && remark === REPEATED_ACK) return count + FLIGHT;
-  // Whether the ACK had been captured before what comes twice is a matter of microseconds
-  if (count > 0 && remark === ARRIVED_BEFORE) return count + (kernel[BEHIND] ?? 0);
+  // Whether the ACK had been captured before what comes again is a matter of microseconds: it draws one remark or the other
+  if (other !== undefined && (twice || (count > 0 && remark === ARRIVED_BEFORE))) return count + (kernel[other] ?? 0);
   return count;
 }
 
@@ -93,7 +94,7 @@ export function judge(
     if (kernel.complaint !== "") complaints.push(`with the kernel in our place: ${kernel.complaint}`);
     if (ours.ms > longest + (item.script.late ?? LATE)) complaints.push(`${ours.ms} ms; the kernel takes ${longest}`);
     for (const [remark, count] of remarks)
-      if (count > mayBe(remark, allowed) + (item.script.also?.[remark] ?? 0))
+      if (count > mayBe(remark, allowed, item.script.twice === true) + (item.script.also?.[remark] ?? 0))
         complaints.push(`${count} x ${remark} (kernel: ${allowed[remark] ?? 0})`);
     // Repairs that the experts can see with the kernel, and not with us, were made in another way, as by a timeout
     if (drawn.has(BEHIND) && !remarks.has(BEHIND)) complaints.push(`no ${BEHIND}; with the kernel there is`);

@@ -67,6 +67,8 @@ export interface Script {
   readonly late?: number;
   /** Remarks that may be made though the kernel need not draw them, and how often. */
   readonly also?: Readonly<Record<string, number>>;
+  /** Data come twice, and the second copy may be captured before the ACK of the first or after it. */
+  readonly twice?: boolean;
   /** Default: the sender sends TOTAL and closes, then the receiver does. */
   readonly play?: (ends: Ends) => Promise<void>;
 }

@@ -289,11 +289,12 @@ export const SCRIPTS: readonly Script[] = [
   { name: "two overtake a segment", fate: first((s) => data(s, 8), 4), hits: [1, 1] },
   { name: "three overtake a segment", fate: first((s) => data(s, 7), 4), hits: [1, 1] },
   { name: "a segment is 30 ms late", fate: first((s) => data(s, 5), 30), hits: [1, 1] },
-  { name: "a segment comes twice", fate: first((s) => data(s, 5), "twice"), hits: [1, 1] },
+  { name: "a segment comes twice", fate: first((s) => data(s, 5), "twice"), hits: [1, 1], twice: true },
   {
     name: "every segment comes twice",
     fate: first((s) => s.forward && s.length > 0, "twice"),
     hits: [SEGMENTS, SEGMENTS],
+    twice: true,
   },
   { name: "an ACK comes twice", fate: counted(1, (s) => dataAck(s) && s.since === 0, "twice"), hits: [1, 1] },
   { name: "a segment is corrupted", fate: first((s) => data(s, 5), "corrupt"), hits: [1, 1] },
