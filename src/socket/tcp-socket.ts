@@ -14,11 +14,12 @@ import {
   writeUrgent,
 } from "../tcp/calls.js";
 import { openConnection } from "../tcp/connect.js";
-import type { Connection, ConnectionOwner } from "../tcp/connection.js";
+import type { Connection } from "../tcp/connection.js";
 import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
 import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import type { ConnectionOwner } from "../tcp/notify.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
 import { reusable, reusablePort } from "../tcp/time-wait.js";
