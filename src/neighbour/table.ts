@@ -50,6 +50,7 @@ const NO_CLIENT: NeighbourClient = { isOurs: () => false, unreachable: () => {} 
 
 /** Of a packet that is given up, so much is shown to its sender. */
 const QUOTE = 128;
+
 /** The neighbours on all "ethernet" interfaces and the ARP (RFC 826) that finds them, with Linux's states and times. */
 export class NeighbourTable implements NeighbourOwner {
   readonly counters = new NeighbourCounters();
@@ -280,21 +281,7 @@ export class NeighbourTable implements NeighbourOwner {
   private release(neighbour: Neighbour): void {
     const { waiting, netif } = neighbour;
     if (waiting === null) return;
-    while (waiting.count > 0) {
-      const length = waiting.firstLength;
-      let at = netif.tx.begin(length);
-      if (at < 0) {
-        netif.flush();
-        at = netif.tx.begin(length);
-      }
-      if (at >= 0) {
-        waiting.peek(at, length);
-        this.env.memory.dv.setInt16(at, neighbour.macHigh);
-        this.env.memory.dv.setInt32(at + 2, neighbour.macLow);
-        netif.commit(at, length, length, waiting.gso, waiting.csum, waiting.headers);
-      } else this.counters.TapstackArpQueueDrops++;
-      waiting.drop();
-    }
+    this.counters.TapstackArpQueueDrops += waiting.sendAll(netif, neighbour.macHigh, neighbour.macLow);
     neighbour.waiting = null;
   }
 

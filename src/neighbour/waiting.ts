@@ -12,6 +12,7 @@ import {
   TX_STRIDE,
   type TxQueue,
 } from "../link/tx-queue.js";
+import type { Netif } from "../netif/netif.js";
 
 /** What is kept of a row beside its bytes. */
 interface Row {
@@ -72,17 +73,26 @@ export class WaitingFrames {
     this.buffer.readTo(0, to, length);
   }
 
-  /** Offload marks of the oldest frame, as TxQueue.commit takes them. */
-  get gso(): number {
-    return (this.rows[0] as Row).gso;
-  }
-
-  get csum(): number {
-    return (this.rows[0] as Row).csum;
-  }
-
-  get headers(): number {
-    return (this.rows[0] as Row).headers;
+  /** Everything goes out, in order, to a MAC address. Returns how many found no room and are lost. */
+  sendAll(netif: Netif, macHigh: number, macLow: number): number {
+    const { tx } = netif;
+    let lost = 0;
+    while (this.rows.length > 0) {
+      const { length, gso, csum, headers } = this.rows[0] as Row;
+      let at = tx.begin(length);
+      if (at < 0) {
+        netif.flush();
+        at = tx.begin(length);
+      }
+      if (at >= 0) {
+        this.peek(at, length);
+        tx.memory.dv.setInt16(at, macHigh);
+        tx.memory.dv.setInt32(at + 2, macLow);
+        netif.commit(at, length, length, gso, csum, headers);
+      } else lost++;
+      this.drop();
+    }
+    return lost;
   }
 
   /** Forgets the oldest frame. */

@@ -80,7 +80,7 @@ export class Netif {
   rxFrames = 0;
   rxBytes = 0;
   txFrames = 0;
-  /** The first row since the last flush was committed; stack.ts sees to a flush. */
+  /** The first row since the last flush was committed; stack/turns.ts sees to a flush. */
   onPending: (netif: Netif) => void = () => {};
   client: NetifClient = NO_CLIENT;
   private readonly packet: RxPacket;

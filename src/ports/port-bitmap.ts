@@ -61,3 +61,6 @@ export class PortBitmap {
     return last + 1;
   }
 }
+
+/** The empty set; nobody adds to it. */
+export const NO_PORTS: PortBitmap = new PortBitmap();

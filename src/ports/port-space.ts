@@ -2,18 +2,13 @@ import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../base/errors.j
 import { below, type Random } from "../platform/random.js";
 import { type Addr, ANY, formatAddr } from "../wire/address.js";
 import { Binding, PortBucket, type ReceiverGroup } from "./binding.js";
-import { Destinations } from "./destinations.js";
-import { KeyedHash } from "./keyed-hash.js";
-import { PortBitmap } from "./port-bitmap.js";
+import { ConnectPorts } from "./connect-ports.js";
+import { NO_PORTS, PortBitmap } from "./port-bitmap.js";
 import { mayShareChosen, tcpAllows, tcpNoteFast, udpAllows } from "./rules.js";
 import type { PortRange } from "./settings.js";
 import type { TupleTable } from "./tuple-table.js";
 
 export { Binding } from "./binding.js";
-
-/** RFC 6056 §3.3.4 suggests 10 counters; with more, fewer destinations disturb each other. */
-const COUNTERS = 1024;
-const NOTHING = new PortBitmap();
 
 export interface PortSpaceOptions {
   /** Whose sharing rules hold. ICMP echo identifiers are bound as UDP ports are. */
@@ -41,20 +36,14 @@ export class PortSpace {
   private readonly held = new PortBitmap();
   private readonly blocked = new PortBitmap();
   private readonly uses = new Map<Addr, AddressUse>();
-  private readonly destinations: Destinations;
-  private readonly offsetHash: KeyedHash;
-  private readonly counterHash: KeyedHash;
-  private readonly counters = new Int32Array(COUNTERS);
+  private readonly connecting: ConnectPorts;
 
   constructor(options: PortSpaceOptions) {
     this.tcp = options.rules === "tcp";
     this.random = options.random;
     this.range = options.range;
     this.mayBind = options.mayBind;
-    this.destinations = new Destinations(options.random);
-    this.offsetHash = new KeyedHash(options.random);
-    this.counterHash = new KeyedHash(options.random);
-    for (let i = 0; i < COUNTERS; i++) this.counters[i] = below(options.random, 0x10000);
+    this.connecting = new ConnectPorts(options.random, options.range, this.blocked);
   }
 
   /** Ports that somebody holds. */
@@ -64,7 +53,7 @@ export class PortSpace {
 
   /** Destinations that there are connections to. */
   get destinationCount(): number {
-    return this.destinations.size;
+    return this.connecting.destinations.size;
   }
 
   /**
@@ -201,37 +190,12 @@ export class PortSpace {
    * @returns 1 to 65535, or -EADDRNOTAVAIL: every port of the range is in use to that destination
    */
   connectPort(localAddr: Addr, remoteAddr: Addr, remotePort: number, table: TupleTable): number {
-    const { low, size } = this.range;
-    const slot = this.counterHash.of(localAddr, remoteAddr, remotePort) & (COUNTERS - 1);
-    const hash = this.offsetHash.of(localAddr, remoteAddr, remotePort) >>> 0;
-    const offset = (hash + (this.counters[slot] as number)) % size;
-    let at = low + offset;
-    let left = size;
-    while (left > 0) {
-      const port = this.nextUnused(at, localAddr, remoteAddr, remotePort, table);
-      if (port < 0) return -EADDRNOTAVAIL;
-      const tried = (port - at + size) % size;
-      if (tried >= left) return -EADDRNOTAVAIL;
-      left -= tried + 1;
-      if (table.find(localAddr, port, remoteAddr, remotePort) < 0) {
-        this.counters[slot] = ((this.counters[slot] as number) + size - left) & 0xffff;
-        return port;
-      }
-      at = port === this.range.high ? low : port + 1;
-    }
-    return -EADDRNOTAVAIL;
+    return this.connecting.choose(localAddr, remoteAddr, remotePort, table);
   }
 
-  /** The sentence of the error that follows a connectPort that found none. */
+  /** The error that follows a connectPort that found none. */
   exhausted(remoteAddr: Addr, remotePort: number, syscall = "connect"): SystemError {
-    const sentence =
-      `all ${this.range.size} local ports from ${this.range.low} to ${this.range.high} are in use to that destination, ` +
-      "those in TIME-WAIT included; widen net.ipv4.ip_local_port_range or wait";
-    return new SystemError(EADDRNOTAVAIL, syscall, {
-      address: formatAddr(remoteAddr),
-      port: remotePort,
-      sentence,
-    });
+    return this.connecting.exhausted(remoteAddr, remotePort, syscall);
   }
 
   /**
@@ -239,12 +203,12 @@ export class PortSpace {
    * {@link disconnected}. Call it for every kind of entry.
    */
   connected(localAddr: Addr, localPort: number, remoteAddr: Addr, remotePort: number): void {
-    this.destinations.add(localAddr, localPort, remoteAddr, remotePort);
+    this.connecting.destinations.add(localAddr, localPort, remoteAddr, remotePort);
   }
 
   /** The tuple left the table: the end of TIME-WAIT, for one that had it. */
   disconnected(localAddr: Addr, localPort: number, remoteAddr: Addr, remotePort: number): void {
-    this.destinations.remove(localAddr, localPort, remoteAddr, remotePort);
+    this.connecting.destinations.remove(localAddr, localPort, remoteAddr, remotePort);
   }
 
   private share(addr: Addr, port: number, reuseAddr: boolean, reusePort: boolean, explicit: boolean): Binding {
@@ -260,20 +224,12 @@ export class PortSpace {
     return binding;
   }
 
-  private nextUnused(at: number, localAddr: Addr, remoteAddr: Addr, remotePort: number, table: TupleTable): number {
-    const { low, high, reserved } = this.range;
-    const { blocked } = this;
-    const used = this.destinations.bitmap(localAddr, remoteAddr, remotePort, table) ?? NOTHING;
-    const port = used.nextFree(at, high, blocked, reserved);
-    return port >= 0 || at === low ? port : used.nextFree(low, at - 1, blocked, reserved);
-  }
-
   /** A port for bind(0): a random one that nobody holds at an overlapping address, else one that may be shared. */
   private choose(addr: Addr, reuseAddr: boolean, reusePort: boolean, syscall: string): number {
     const { low, high, reserved } = this.range;
     const from = low + below(this.random, this.range.size);
-    const first = addr === ANY ? this.held : (this.uses.get(addr)?.ports ?? NOTHING);
-    const second = addr === ANY ? NOTHING : (this.uses.get(ANY)?.ports ?? NOTHING);
+    const first = addr === ANY ? this.held : (this.uses.get(addr)?.ports ?? NO_PORTS);
+    const second = addr === ANY ? NO_PORTS : (this.uses.get(ANY)?.ports ?? NO_PORTS);
     let port = first.nextFree(from, high, second, reserved);
     if (port < 0) port = first.nextFree(low, from - 1, second, reserved);
     if (port >= 0) return port;

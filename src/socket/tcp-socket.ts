@@ -5,16 +5,11 @@ import {
   acceptConnection,
   closeConnection,
   endOfStream,
-  peekConnection,
-  readConnection,
   shutdownRead,
   shutdownWrite,
-  skipConnection,
-  writeConnection,
-  writeUrgent,
 } from "../tcp/calls.js";
 import { openConnection } from "../tcp/connect.js";
-import type { Connection, ConnectionOwner } from "../tcp/connection.js";
+import type { Connection } from "../tcp/connection.js";
 import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
 import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
@@ -22,12 +17,13 @@ import { copyOptions, type Listener, type ListenerOwner, stopListening } from ".
 import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
 import { reusable, reusablePort } from "../tcp/time-wait.js";
-import { atMark, markSkip, urgentRead } from "../tcp/urgent.js";
+import { markSkip } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
-import { inside, noSuchOption, SocketBase, type SocketHost, wholeNumber } from "./base.js";
+import { noSuchOption, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";
 import { connectionEntry, listenerEntry, type SocketEntry } from "./entries.js";
 import { getTcpOption, setTcpOption } from "./tcp-options.js";
+import { TcpStream } from "./tcp-stream.js";
 import {
   ERROR,
   HANGUP,
@@ -43,12 +39,9 @@ const DEFAULT_BACKLOG = 4096;
 /** SO_TYPE: SOCK_STREAM */
 const SOCK_STREAM = 1;
 
-/** A TCP socket: a connection, or a listener and the template of its connections. */
-export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOwner, TcpPortOwner {
-  /** The connection; of a listening or fresh socket, what holds its options. */
-  connection: Connection;
+/** A TCP socket: a connection, or a listener and the template of its connections. Reading and writing: see TcpStream. */
+export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner {
   listener: Listener | null = null;
-  private open = true;
   readonly type = "tcp";
   private readonly tcp: Tcp;
   private binding: Binding | null = null;
@@ -61,10 +54,8 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   /** @param accepted the connection of an accepted socket; it becomes this socket's */
   constructor(host: SocketHost, tcp: Tcp, accepted: Connection | null = null) {
-    super(host);
+    super(host, accepted ?? tcp.createConnection(null));
     this.tcp = tcp;
-    this.connection = accepted ?? tcp.createConnection(this);
-    this.connection.owner = this;
   }
 
   get state(): string {
@@ -86,10 +77,6 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
 
   get remotePort(): number {
     return this.connection.remotePort;
-  }
-
-  connectionEvent(): void {
-    this.host.ready.add(this);
   }
 
   listenerEvent(): void {
@@ -196,60 +183,6 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
   private widen(): void {
     if (this.binding !== null && this.binding.addr !== this.boundAddr)
       this.tcp.context.ports.move(this.binding, this.boundAddr, false);
-  }
-
-  read(target: Uint8Array, offset = 0, length = target.length - offset): number {
-    if (!this.open) return -EBADF;
-    if (!inside(target, offset, length)) return -EINVAL;
-    this.host.enter();
-    const c = this.connection;
-    const n = readConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
-  }
-
-  peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
-    if (!this.open) return -EBADF;
-    if (!inside(target, offset, length)) return -EINVAL;
-    const c = this.connection;
-    const n = peekConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
-  }
-
-  override skip(length: number): number {
-    if (!this.open) return -EBADF;
-    if (!Number.isInteger(length) || length < 0) return -EINVAL;
-    this.host.enter();
-    const c = this.connection;
-    const n = skipConnection(c, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
-  }
-
-  write(source: Uint8Array, offset = 0, length = source.length - offset): number {
-    if (!this.open) return -EBADF;
-    if (!inside(source, offset, length)) return -EINVAL;
-    this.host.enter();
-    const c = this.connection;
-    if (c.error !== 0) return this.takeError();
-    return writeConnection(c, source, offset, length);
-  }
-
-  override sendUrgent(source: Uint8Array, offset = 0, length = source.length - offset): number {
-    if (!this.open) return -EBADF;
-    if (!inside(source, offset, length)) return -EINVAL;
-    this.host.enter();
-    const c = this.connection;
-    if (c.error !== 0) return this.takeError();
-    return writeUrgent(c, source, offset, length);
-  }
-
-  override receiveUrgent(): number {
-    if (!this.open) return -EBADF;
-    this.host.enter();
-    return urgentRead(this.connection);
-  }
-
-  override atMark(): boolean {
-    return this.open && atMark(this.connection);
   }
 
   shutdown(how: "read" | "write" | "both"): void {
@@ -363,13 +296,6 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     copyOptions(this.connection, c);
     closeConnection(this.connection);
     this.connection = c;
-  }
-
-  /** The pending error, negative, once; 0: there is none. */
-  private takeError(): number {
-    const { error } = this.connection;
-    this.connection.error = 0;
-    return error === 0 ? 0 : -error;
   }
 
   private bindPort(addr: Addr, port: number, syscall: string): void {

@@ -17,14 +17,10 @@ import {
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import type { FastOpenState } from "./fast-open.js";
+import type { ConnectionOwner } from "./notify.js";
 
-/** Who holds a connection from above: a socket. */
-export interface ConnectionOwner {
-  /** It is on the list of those who will be told: {@link connectionEvent} need not be called again. */
-  readonly readyQueued: boolean;
-  /** Something changed (EVENT_*); called during input, so only note it. */
-  connectionEvent(events: number): void;
-}
+// Whoever changes a connection says so by these.
+export { touch, wake } from "./notify.js";
 
 /**
  * The transmission control block (RFC 9293 §3.3.1): data only. The chapters of this folder act on it; every field is
@@ -397,31 +393,4 @@ export class Connection extends ConnectionBits {
   get orphan(): boolean {
     return this.owner === null && !this.embryonic;
   }
-}
-
-/**
- * Lets V8 know which of a sender's fields come to hold more than 31 bits, by a connection that is thrown away. It would
- * find out when the first of them does, in the middle of a fast transfer, and throw away all code that knows
- * connections. Not those of a receiver: such a number stands in a place of its own, a cache line more for each segment.
- */
-export function showDoubles(tcp: TcpContext): void {
-  const c = new Connection(tcp);
-  c.pacingRate = 0.5;
-  c.bytesSent = 0.5;
-  c.bytesAcked = 0.5;
-}
-
-/** Notes that the connection is to be looked at when the batch ends. */
-export function touch(c: Connection): void {
-  if (c.touched) return;
-  c.touched = true;
-  const tcp = c.tcp;
-  tcp.touched[tcp.touchedCount++] = c;
-  if (tcp.touchedCount === 1) tcp.upcalls.settleSoon();
-}
-
-/** Tells the owner. */
-export function wake(c: Connection, events: number): void {
-  const { owner } = c;
-  if (owner !== null && !owner.readyQueued) owner.connectionEvent(events);
 }

@@ -16,17 +16,21 @@ const forbidden = [
   ["src/tcp/a.ts", 'export const m = import("../stack.js");'],
   ["src/observe/a.ts", 'import { startAll } from "../services/index.js";'],
   ["src/services/a.ts", 'import { main } from "../cli/main.js";'],
+  ["src/socket/c.ts", 'import type { Turns } from "../stack/turns.js";'],
+  ["src/stack/a.ts", 'import type { Stack } from "../stack.js";'],
   ["src/socket/a.ts", 'import { createStack } from "../index.js";'],
   ["src/stack.ts", 'import { sort } from "./observe/listing.js";'],
   ["src/base/b.ts", node],
   ["src/tcp/b.ts", node],
   ["src/link/b.ts", node],
   ["src/socket/b.ts", node],
+  ["src/stack/b.ts", node],
   ["src/core.ts", node],
 ] as const;
 const allowed = [
   ["src/tcp/c.ts", 'import { Ipv4 } from "../ip/ipv4.js";'],
   ["src/link/tap/c.ts", node],
+  ["src/stack/c.ts", 'import { Tcp } from "../tcp/tcp.js";'],
   ["src/cli/c.ts", 'import { createStack } from "../stack.js";'],
 ] as const;
 

@@ -266,7 +266,8 @@ describe("detaching", () => {
   it("from inside onReady of a socket on that link", async () => {
     const pair = await Pair.make();
     const [client, server] = await connected(pair);
-    const attachment = (pair.b as never as { attached: { detach(): Promise<void> }[] }).attached[1];
+    const { attachments } = pair.b as never as { attachments: { attached: { detach(): Promise<void> }[] } };
+    const attachment = attachments.attached[1];
     let detaching: Promise<void> | undefined;
     server.onReady = () => {
       detaching ??= attachment?.detach();
