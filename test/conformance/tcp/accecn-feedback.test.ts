@@ -1,0 +1,316 @@
+import { describe } from "vitest";
+import { type Script, scripted } from "../harness.js";
+import { counts, tells } from "./flights.js";
+
+/*
+ * The ACE field (RFC 9768 §3.2.2): what it tells the peer, and what is made of the peer's. AccECN is got from the kernel as
+ * accecn.test.ts says: by an AccECN SYN-ACK to its RFC 3168 SYN. Without an AccECN option in that none is sent.
+ */
+
+const ECN = { config: { "net.ipv4.tcp_ecn": 1 } };
+
+/** An active open that ends in AccECN. */
+function open(t: Script, more = "nop,nop"): void {
+  t.connect();
+  t.play(`
+    > SEW 0:0(0)
+    +0.1 < SW. 0:0(0) ack 1 win 65535 <mss 1000,sackOK,${more},nop,wscale 7>
+    > [ect0] W. 1:1(0) ack 1`);
+}
+
+/** Counts from `from` in an ACE field, as flags. */
+const ace = (n: number): string => ["", "E", "W", "EW", "A", "EA", "WA", "EWA"][n & 7] as string;
+
+/** New data that tells of no marks. */
+function sends(t: Script, from: number, to: number): void {
+  for (let seq = from; seq < to; seq += 1000) t.play(`> [ect0] pEA. ${seq}:${seq + 1000}(1000) ack 1`);
+}
+
+describe("what we tell (RFC 9768 §3.2.2.3)", () => {
+  scripted(
+    "segments with CE, from 5 on and modulo 8; in pure ACKs, in data, in what is sent again",
+    (t) => {
+      open(t);
+      for (let i = 0; i < 11; i++)
+        t.play(`
+          +0.01 < [ce] EA. ${1 + 100 * i}:${101 + 100 * i}(100) ack 1
+          > [ect0] ${ace(6 + i)}. 1:1(0) ack ${101 + 100 * i}`);
+      tells(t, { received_ce: 11, received_ce_bytes: 1100, delivered_ce: 0 });
+      t.write(100);
+      t.play(`
+        > [ect0] P. 1:101(100) ack 1101
+        +0.3~0.1 > [ect0] P. 1:101(100) ack 1101
+        +0.1 < [ce] EA. 1101:1101(0) ack 101`);
+      t.shutdown();
+      t.play("> [ect0] FE. 101:101(0) ack 1101");
+    },
+    ECN,
+  );
+
+  scripted(
+    "a mark that changes is told at once, though the ACK could wait (§3.2.2.5.1)",
+    (t) => {
+      open(t);
+      let seq = 1;
+      for (let i = 0; i < 40; i++) {
+        t.play(`+0.001 < [ect0] EA. ${seq}:${seq + 1000}(1000) ack 1`);
+        t.skip(0.001);
+        t.read(1000);
+        seq += 1000;
+      }
+      t.skip(0.1);
+      const next = (field: string, flags: string): void => {
+        t.play(`
+          +0.005 < [${field}] EA. ${seq}:${seq + 1000}(1000) ack 1
+          > [ect0] ${flags} 1:1(0) ack ${seq + 1000}`);
+        t.read(1000);
+        seq += 1000;
+      };
+      next("ce", "WA.");
+      next("ect0", "WA.");
+      next("ect1", "WA.");
+    },
+    ECN,
+  );
+
+  scripted(
+    "marks on bare ACKs count, and are not answered",
+    (t) => {
+      open(t);
+      for (let i = 0; i < 9; i++) t.play("+0.005 < [ce] EA. 1:1(0) ack 1");
+      t.quiet(0.1);
+      tells(t, { received_ce: 9, received_ce_bytes: 0 });
+      t.write(100);
+      t.play("> [ect0] PWA. 1:101(100) ack 1".replace("PWA", `P${ace(5 + 9)}`));
+    },
+    ECN,
+  );
+
+  scripted(
+    "only what is acceptable counts, whatever becomes of it",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ce] EA. 1:101(100) ack 1
+        > [ect0] WA. 1:1(0) ack 101
+        # sent again: a segment, and bytes, once more
+        +0.01 < [ce] EA. 1:101(100) ack 1
+        > [ect0] EWA. 1:1(0) ack 101 <nop,nop,sack 1:101>`);
+      tells(t, { received_ce: 2, received_ce_bytes: 200 });
+      t.play(`
+        # of what was never sent
+        +0.01 < [ce] EA. 101:101(0) ack 5000
+        > [ect0] . 1:1(0) ack 101`);
+      tells(t, { received_ce: 3 });
+      t.play(`
+        # outside the window
+        +0.01 < [ce] EA. 90101:90201(100) ack 1
+        > [ect0] . 1:1(0) ack 101
+        +0.7 < [ce] REA. 150:150(0) ack 1
+        > [ect0] . 1:1(0) ack 101
+        +0.01 < [ce] PEA 101:201(100)`);
+      tells(t, { received_ce: 3 });
+      t.shutdown();
+      t.play(`
+        > [ect0] F. 1:1(0) ack 101
+        +0.01 < [ce] EA. 101:101(0) ack 2
+        # from FIN-WAIT on nothing counts
+        +0.01 < [ce] EA. 101:201(100) ack 2
+        > [ect0] . 2:2(0) ack 201`);
+      tells(t, { received_ce: 3, received_ce_bytes: 200 });
+    },
+    ECN,
+  );
+
+  scripted(
+    "TIME-WAIT's ACKs say nothing of ECN",
+    (t) => {
+      open(t);
+      t.shutdown();
+      t.play(`
+        > [ect0] FEA. 1:1(0) ack 1
+        +0.01 < EA. 1:1(0) ack 2
+        +0.01 < FEA. 1:1(0) ack 2
+        > [ect0] EA. 2:2(0) ack 2
+        +0.7 < [ce] FEA. 1:1(0) ack 2
+        > [noecn] . 2:2(0) ack 2`);
+    },
+    ECN,
+  );
+
+  scripted(
+    "a reset bears the field, too",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ect0] EA. 1:101(100) ack 1
+        > [ect0] EA. 1:1(0) ack 101`);
+      t.close();
+      t.play("> [ect0] REA. 1:1(0) ack 101");
+    },
+    ECN,
+  );
+
+  scripted("marks are counted without ECN agreed on, and mean nothing", (t) => {
+    t.passive("win 65535 <mss 1000,sackOK,nop,nop,nop,wscale 7>");
+    t.play(`
+      +0.01 < [ect0] . 1:101(100) ack 1
+      > [noecn] . 1:1(0) ack 101
+      +0.01 < [ce] . 101:101(0) ack 1
+      +0.01 < [ect1] . 101:301(200) ack 1
+      > [noecn] . 1:1(0) ack 301`);
+    tells(t, { options: 22, received_ce: 1, received_e0_bytes: 100, received_e1_bytes: 200, received_ce_bytes: 0 });
+  });
+
+  scripted("header prediction counts them, too", (t) => {
+    t.passive("win 65535 <mss 1000,sackOK,nop,nop,nop,wscale 7>");
+    for (let i = 0; i < 3; i++) {
+      t.play(`
+        +0.01 < [ect0] . ${1 + 100 * i}:${101 + 100 * i}(100) ack 1
+        > . 1:1(0) ack ${101 + 100 * i}`);
+      t.read(100);
+    }
+    tells(t, { received_e0_bytes: 300 });
+  });
+});
+
+describe("what we are told (RFC 9768 §3.2.2.3)", () => {
+  scripted(
+    "a count that grows is congestion: the window comes down once a round trip, and no CWR is sent",
+    (t) => {
+      open(t);
+      t.write(30_000);
+      sends(t, 1, 10_001);
+      t.play("+0.1 < WA. 1:1(0) ack 2001");
+      sends(t, 10_001, 12_001);
+      tells(t, { delivered_ce: 1, ca_state: 2, snd_cwnd: 10, snd_ssthresh: 7 });
+      t.play("+0.02 < EWA. 1:1(0) ack 4001");
+      sends(t, 12_001, 13_001);
+      tells(t, { delivered_ce: 2, ca_state: 2, snd_cwnd: 9, snd_ssthresh: 7 });
+      t.play("+0.02 < EWA. 1:1(0) ack 10001");
+      tells(t, { delivered_ce: 2, ca_state: 2, snd_ssthresh: 7 });
+      counts(t, { TcpExtTCPDeliveredCE: 2 });
+      t.takeAll();
+    },
+    ECN,
+  );
+
+  for (const [told, marks] of [
+    [5, 0],
+    [6, 1],
+    [0, 3],
+    [4, 7],
+  ] as const)
+    scripted(
+      `an ACK of 7 segments with ${told} in it: ${marks} marks`,
+      (t) => {
+        open(t);
+        t.write(20_000);
+        sends(t, 1, 10_001);
+        t.play(`+0.1 < ${ace(told)}. 1:1(0) ack 7001`);
+        t.skip(0.01);
+        tells(t, { delivered: 8, delivered_ce: marks, ca_state: marks > 0 ? 2 : 0 });
+      },
+      ECN,
+    );
+
+  for (const [acked, told, marks] of [
+    [8, 5, 8],
+    [8, 6, 1],
+    [9, 5, 8],
+    [9, 6, 9],
+    [9, 7, 2],
+    [10, 7, 10],
+    [10, 0, 3],
+  ] as const)
+    scripted(
+      `an ACK of ${acked} segments with ${told} in it may have wrapped: ${marks} marks (§3.2.2.5.2)`,
+      (t) => {
+        open(t);
+        t.write(20_000);
+        sends(t, 1, 10_001);
+        t.play(`+0.1 < ${ace(told)}. 1:1(0) ack ${1 + 1000 * acked}`);
+        t.skip(0.01);
+        tells(t, { delivered: 1 + acked, delivered_ce: marks });
+      },
+      ECN,
+    );
+
+  scripted(
+    "marks that SACKs tell of",
+    (t) => {
+      open(t);
+      t.write(10_000);
+      sends(t, 1, 10_001);
+      t.play("+0.1 < WA. 1:1(0) ack 1 <nop,nop,sack 1001:2001>");
+      tells(t, { delivered: 2, delivered_ce: 1, ca_state: 2 });
+      t.play("+0.01 < WA. 1:1(0) ack 1 <nop,nop,sack 1001:3001>");
+      tells(t, { delivered: 3, delivered_ce: 1 });
+    },
+    ECN,
+  );
+
+  scripted(
+    "an ACK that may have been overtaken says nothing: it delivers nothing, and has no new timestamp",
+    (t) => {
+      open(t, "TS val 100 ecr 0");
+      t.write(100);
+      t.play(`
+        > [ect0] PEA. 1:101(100) ack 1 <nop,nop,TS>
+        +0.01 < WA. 1:1(0) ack 1 <nop,nop,TS val 100>`);
+      tells(t, { delivered_ce: 0 });
+      t.play("+0.01 < WA. 1:1(0) ack 1 <nop,nop,TS val 101>");
+      tells(t, { delivered_ce: 1 });
+    },
+    ECN,
+  );
+
+  scripted(
+    "ECE alone is no ECN-Echo, and a count of 0 is a count",
+    (t) => {
+      open(t);
+      t.write(100);
+      t.play(`
+        > [ect0] PEA. 1:101(100) ack 1
+        +0.1 < . 1:1(0) ack 101`);
+      tells(t, { delivered_ce: 3, ca_state: 2, accecn_fail_mode: 0 });
+      t.write(100);
+      t.play(`
+        > [ect0] PEA. 101:201(100) ack 1
+        +0.1 < E. 1:1(0) ack 201`);
+      tells(t, { delivered_ce: 4 });
+    },
+    ECN,
+  );
+});
+
+describe("runs of segments", () => {
+  scripted(
+    "a run with CE is as many marks as it has segments",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ce] pEA. 1:3001(3000) ack 1 gso 1000
+        > [ect0] . 1:1(0) ack 3001`);
+      tells(t, { received_ce: 3, received_ce_bytes: 3000 });
+    },
+    ECN,
+  );
+
+  scripted(
+    "a field with CWR in it stands on each segment of a run, which goes as segments",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ce] EA. 1:101(100) ack 1
+        > [ect0] WA. 1:1(0) ack 101`);
+      t.write(4000);
+      t.play(`
+        > [ect0] pWA. 1:1001(1000) ack 101
+        > [ect0] pWA. 1001:2001(1000) ack 101
+        > [ect0] pWA. 2001:3001(1000) ack 101
+        > [ect0] PWA. 3001:4001(1000) ack 101`);
+    },
+    { ...ECN, offload: true, linux: "a device that takes runs" },
+  );
+});
