@@ -1,7 +1,7 @@
 import { AccEcn, aceDelta, aceFlags, CE, ECT_0, ECT_1, NOT_ECT } from "./accecn.js";
 import { takeCounters } from "./accecn-option.js";
 import { ACK_ECE, ACK_NEW_SYN, ACK_PROGRESS, ACK_SLOW, ACK_TS_PROGRESS } from "./ack-state.js";
-import type { Connection } from "./connection.js";
+import { type Connection, touch } from "./connection.js";
 import { CA_CWR, CA_OPEN, ECN_ACC, ECN_OK, ECN_SEEN } from "./constants.js";
 import type { Segment } from "./segment.js";
 
@@ -68,6 +68,14 @@ export function countBytes(a: AccEcn, field: number, length: number): void {
  * @param packets that the ACK delivered @param bytes likewise
  */
 export function accEcnAck(c: Connection, seg: Segment, packets: number, bytes: number): void {
+  takeAck(c, seg, packets, bytes);
+  // An ACK that waits does so no longer. As Linux: but for an ACK that header prediction knows, which asks for none
+  if (!c.ackDue || (c.tcp.ack.flags & ACK_SLOW) === 0 || !(c.accecn as AccEcn).edge) return;
+  c.ackNow = true;
+  touch(c);
+}
+
+function takeAck(c: Connection, seg: Segment, packets: number, bytes: number): void {
   const { ack } = c.tcp;
   const a = c.accecn as AccEcn;
   // Perhaps it was overtaken

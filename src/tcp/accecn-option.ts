@@ -117,7 +117,7 @@ export function writeAccEcn(tcp: TcpContext, at: number, a: AccEcn | null): numb
     spareHigh = OPT_ACCECN_1;
     spareLow = length;
   }
-  if (a !== null) {
+  if (a !== null && !a.inRow) {
     a.leastFields = 0;
     a.optionUs = tcp.time.us;
     if (a.demand > 0) a.demand--;

@@ -45,6 +45,8 @@ export class AccEcn {
   leastFields = 0;
   demand = 0;
   optionUs = 0;
+  /** More segments of the same row follow, and have the same options. */
+  inRow = false;
   /** What the peer's options say of our payload (s.e1b, s.e0b, s.ceb), and the mark that it seems to have just now. */
   deliveredE1 = 0;
   deliveredE0 = 0;

@@ -230,7 +230,7 @@ export function writeOptions(c: Connection, at: number): void {
     dv.setInt32(to + 4, c.dsackEnd);
     to += 8;
     left--;
-    c.dsackDue = false;
+    if (!c.accecn?.inRow) c.dsackDue = false;
   }
   const blocks = c.sackOut as Int32Array;
   for (let i = 0; i < left; i++, to += 8) {

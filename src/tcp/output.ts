@@ -191,8 +191,11 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 function sendNew(c: Connection, length: number, mss: number, how: number): number {
   let rest = length;
   let first = 0;
+  const a = c.accecn;
   while (rest > mss && c.ecn !== 0 && goesAlone(c)) {
+    if (a !== null) a.inRow = true;
     const one = sendRun(c, mss, ACK, mss);
+    if (a !== null) a.inRow = false;
     if (one < 0) {
       block(c);
       return first > 0 ? first : one;
@@ -222,7 +225,7 @@ export function sendRun(c: Connection, length: number, flags: number, mss: numbe
   const at = sent.take();
   if (at === 0) return NO_RECORDS;
   const seq = c.sndNxt;
-  const result = transmit(c, seq, length, flags);
+  const result = transmit(c, seq, length, flags, mss);
   if (result < 0) {
     sent.give(at);
     return result;

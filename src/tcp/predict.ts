@@ -101,7 +101,12 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   c.sndWl1 = seq;
   c.keepProbes = 0;
   if (options > 0) takeStamps(c, l4, length);
-  if (c.ecn !== 0) countBytes(c.accecn as AccEcn, memory.dv.getUint8(l4 - TOS_BACK) & 3, length);
+  if (c.ecn !== 0) {
+    const a = c.accecn as AccEcn;
+    countBytes(a, memory.dv.getUint8(l4 - TOS_BACK) & 3, length);
+    // What changed with an ACK that was not answered
+    if (a.edge) c.ackNow = true;
+  }
   c.rcvNxt = (seq + length) | 0;
   c.rcvQueued = rcvQueued + length;
   chargeReceived(c, length, options);

@@ -51,7 +51,7 @@ export function resend(c: Connection, at: number, most: number): number {
   c.bytesRetransmitted += length;
   const code =
     ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | (segs > 1 || ((flags & SENT_PSH) !== 0 && length > 0) ? PSH : 0);
-  const wire = transmit(c, sent.data[at + SEQ] as number, length, code);
+  const wire = transmit(c, sent.data[at + SEQ] as number, length, code, mss);
   if (wire < 0) {
     counters.TcpExtTCPRetransFail++;
     return wire;

@@ -29,7 +29,7 @@ import {
 import { synOptionsOf } from "./handshake-options.js";
 import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
 import { routeOf } from "./path.js";
-import { currentMss, urgentMode } from "./send-rules.js";
+import { urgentMode } from "./send-rules.js";
 import { windowToOffer } from "./window.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
@@ -45,15 +45,14 @@ const INLINE_PAYLOAD = INLINE_PAYLOAD_;
 /**
  * Writes one segment, or a run of them as one GSO frame, and hands it to IP. Moves nothing of the send sequence; what
  * it acknowledges is noted.
+ * @param mss size of the run's segments
  * @returns 0 or a negative errno (-ENOBUFS: the link is full)
  */
-export function transmit(c: Connection, seq: number, length: number, flags: number): number {
+export function transmit(c: Connection, seq: number, length: number, flags: number, mss = length): number {
   const { ip, memory } = c.tcp;
   const route = routeOf(c);
   if (route === null) return -ENETUNREACH;
   const inline = length <= INLINE_PAYLOAD;
-  // An ACK alone needs none
-  const mss = length > 0 ? currentMss(c) : 1;
   const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
   if (l4 < 0) return l4;
   let header = TCP_HEADER;

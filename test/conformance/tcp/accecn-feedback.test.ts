@@ -73,6 +73,47 @@ describe("what we tell (RFC 9768 §3.2.2.3)", () => {
     ECN,
   );
 
+  /** The application answers what it reads: an ACK waits for that. */
+  function pingpong(t: Script): void {
+    open(t);
+    t.play(`
+      +0.01 < [ect0] PEA. 1:101(100) ack 1
+      > [ect0] EA. 1:1(0) ack 101`);
+    t.write(100);
+    t.play(`
+      > [ect0] PEA. 1:101(100) ack 101
+      +0.1 < [ect0] EA. 101:101(0) ack 101
+      +0.01 < [ect0] PEA. 101:201(100) ack 101`);
+    t.quiet(0.02);
+  }
+
+  scripted(
+    "an ACK with another mark sends the one that waits",
+    (t) => {
+      pingpong(t);
+      t.play(`
+        < [ce] EA. 201:201(0) ack 101 win 60000
+        > [ect0] WA. 101:101(0) ack 201`);
+    },
+    ECN,
+  );
+
+  scripted(
+    "but not one that header prediction knows: then what comes next is answered at once",
+    (t) => {
+      pingpong(t);
+      t.write(100);
+      t.play(`
+        > [ect0] PEA. 101:201(100) ack 201
+        +0.01 < [ect1] EA. 201:201(0) ack 201`);
+      t.quiet(0.01);
+      t.play(`
+        +0.01 < [ect1] PEA. 201:301(100) ack 201
+        > [ect0] EA. 201:201(0) ack 301`);
+    },
+    ECN,
+  );
+
   scripted(
     "marks on bare ACKs count, and are not answered",
     (t) => {

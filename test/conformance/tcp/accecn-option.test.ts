@@ -133,6 +133,26 @@ describe("when it goes", () => {
   );
 
   scripted(
+    "tcp_ecn_option 1: a row of segments has one option, and all segments of a flight have left room for it",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ce] EA. 1:101(100) ack 1
+        > WA. 1:1(0) ack 101 <${ours(0, 100, 0)}>`);
+      t.write(6000);
+      t.play(`
+        > WA. 1:989(988) ack 101 <${ours(0, 100, 0)}>
+        > PWA. 989:1977(988) ack 101 <${ours(0, 100, 0)}>
+        > WA. 1977:2965(988) ack 101
+        > PWA. 2965:3953(988) ack 101
+        > WA. 3953:4941(988) ack 101
+        > PWA. 4941:5929(988) ack 101
+        > PWA. 5929:6001(72) ack 101`);
+    },
+    { config: { ...ECN.config, "net.ipv4.tcp_ecn_option": 1, "net.ipv4.tcp_ecn_option_beacon": 0 } },
+  );
+
+  scripted(
     "tcp_ecn_option_beacon: so often a round trip at least",
     (t) => {
       open(t);
