@@ -110,7 +110,6 @@ function unwrapped(
 ): number {
   const safe = packets - ((packets - delta) & ACE_MOST);
   if (!known) return safe;
-  if (ceBytes === 0) return delta;
   const steady = c.sackOk || c.caState === CA_OPEN || c.caState === CA_CWR;
   if (packets >= 2 * (ACE_MOST + 1) && steady) {
     if (bytes <= ceBytes) return safe;

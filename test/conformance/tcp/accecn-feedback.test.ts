@@ -99,7 +99,25 @@ describe("what we tell (RFC 9768 §3.2.2.3)", () => {
   );
 
   scripted(
-    "but not one that header prediction knows: then what comes next is answered at once",
+    "but not one that header prediction knows: it waits on",
+    (t) => {
+      open(t);
+      t.play(`
+        +0.01 < [ect0] PEA. 1:101(100) ack 1
+        > [ect0] EA. 1:1(0) ack 101`);
+      t.write(100);
+      t.play(`
+        > [ect0] PEA. 1:101(100) ack 101
+        +0.01 < [ect0] PEA. 101:201(100) ack 1
+        +0.005 < [ce] EA. 201:201(0) ack 101`);
+      t.quiet(0.02);
+      t.play("+0.015~0.01 > [ect0] WA. 101:101(0) ack 201");
+    },
+    ECN,
+  );
+
+  scripted(
+    "what comes after such an ACK is answered at once",
     (t) => {
       pingpong(t);
       t.write(100);

@@ -85,6 +85,8 @@ describe("what it says", () => {
       (t) => {
         open(t, `${O1},nop`, "TS val 100 ecr 0", `<nop,nop,TS,${ours(0, 0, 0)}>`);
         marked(t, "noecn", 101, `EA. 1:1(0) ack 1 <nop,nop,TS,${ours(0, 0, 0)},nop,nop,sack 101:201>`);
+        // A mark without bytes is no news of bytes
+        t.play("+0.01 < [ect0] EA. 1:1(0) ack 1");
         const flags = field === "ce" ? "WA." : "EA.";
         marked(t, field, 301, `${flags} 1:1(0) ack 1 <nop,nop,TS,${option},nop,nop,sack 301:401 101:201>`);
       },

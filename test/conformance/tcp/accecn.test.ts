@@ -273,6 +273,17 @@ describe("the ACK of a SYN-ACK (RFC 9768 §3.2.2.1, table 3)", () => {
   );
 
   scripted(
+    "tcp_ecn_fallback 0: but a field of zeros is none",
+    (t) => {
+      agreed(t, ".");
+      t.write(100);
+      t.play("> [noecn] PEA. 1:101(100) ack 1");
+      tells(t, { accecn_fail_mode: 2 });
+    },
+    sysctl({ tcp_ecn: 3, tcp_ecn_fallback: 0 }),
+  );
+
+  scripted(
     "with data it counts already, and its mark is counted",
     (t) => {
       t.listen();
