@@ -116,6 +116,29 @@ describe("what we tell (RFC 9768 §3.2.2.3)", () => {
     ECN,
   );
 
+  for (const [marks, waits] of [
+    [4, true],
+    [5, false],
+  ] as const)
+    scripted(
+      `${1 + marks} marks that nothing has told: an ACK that waits ${waits ? "waits on" : "goes with the next"} (§3.2.2.5.1)`,
+      (t) => {
+        open(t);
+        t.play(`
+          +0.01 < [ce] PEA. 1:101(100) ack 1
+          > [ect0] WA. 1:1(0) ack 101`);
+        t.write(100);
+        t.play(`
+          > [ect0] PWA. 1:101(100) ack 101
+          +0.01 < [ce] PEA. 101:201(100) ack 1`);
+        for (let i = 1; i < marks; i++) t.play("+0.001 < [ce] EA. 201:201(0) ack 1");
+        t.play("+0.001 < [ce] EA. 201:201(0) ack 101 win 60000");
+        if (waits) t.quiet(0.01);
+        t.play(`${waits ? "+0.026~0.015" : ""} > [ect0] ${ace(7 + marks)}. 101:101(0) ack 201`);
+      },
+      ECN,
+    );
+
   scripted(
     "what comes after such an ACK is answered at once",
     (t) => {
@@ -254,6 +277,22 @@ describe("what we are told (RFC 9768 §3.2.2.3)", () => {
     ECN,
   );
 
+  scripted(
+    "what the ACK before it allowed has gone, in one batch too",
+    (t) => {
+      open(t);
+      t.write(30_000);
+      sends(t, 1, 10_001);
+      t.play(`
+        +0.1 <& EA. 1:1(0) ack 2001
+        < WA. 1:1(0) ack 4001`);
+      sends(t, 10_001, 16_001);
+      t.skip(0.001);
+      tells(t, { delivered_ce: 1, ca_state: 2, snd_ssthresh: 8 });
+    },
+    ECN,
+  );
+
   for (const [told, marks] of [
     [5, 0],
     [6, 1],
@@ -303,8 +342,10 @@ describe("what we are told (RFC 9768 §3.2.2.3)", () => {
       sends(t, 1, 10_001);
       t.play("+0.1 < WA. 1:1(0) ack 1 <nop,nop,sack 1001:2001>");
       tells(t, { delivered: 2, delivered_ce: 1, ca_state: 2 });
-      t.play("+0.01 < WA. 1:1(0) ack 1 <nop,nop,sack 1001:3001>");
-      tells(t, { delivered: 3, delivered_ce: 1 });
+      // Its ECE is a bit of a number
+      t.play("+0.01 < EWA. 1:1(0) ack 1 <nop,nop,sack 1001:4001>");
+      t.skip(0.001);
+      tells(t, { delivered: 4, delivered_ce: 2 });
     },
     ECN,
   );

@@ -265,6 +265,19 @@ describe("what the peer's says", () => {
     );
 
   scripted(
+    "zeroed later: it is taken for what it says that once",
+    (t) => {
+      open(t, "", "nop,nop", "");
+      told(t, 1, 100, "0xae0b000000000000000000");
+      tells(t, { delivered_e1_bytes: 2 ** 32 - 1, delivered_e0_bytes: 2 ** 32 - 1, delivered_ce_bytes: 0 });
+      tells(t, { accecn_fail_mode: 8, accecn_opt_seen: 3 });
+      told(t, 101, 100, counters(1, 0, 201));
+      tells(t, { delivered_e0_bytes: 2 ** 32 - 1, accecn_fail_mode: 8 });
+    },
+    ECN,
+  );
+
+  scripted(
     "an empty one in the SYN-ACK says nothing yet",
     (t) => {
       open(t, "0xae02,nop,nop");
