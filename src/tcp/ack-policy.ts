@@ -79,6 +79,7 @@ export function ackSent(c: Connection, _segments = 1): void {
   if (c.rcvAcked !== c.rcvNxt) c.dupAckCounter = 0;
   c.ackDue = false;
   c.ackNow = false;
+  if (c.accecn !== null) c.accecn.edge = false;
   c.ackPushed = 0;
   c.rcvAcked = c.rcvNxt;
   if ((c.timers & (TIMER_DELACK | TIMER_SACK_DELAY)) !== 0) stopTimer(c, TIMER_DELACK | TIMER_SACK_DELAY);

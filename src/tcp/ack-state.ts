@@ -29,6 +29,10 @@ export const ACK_SET_TIMER = 0x1000;
 export const ACK_RENEGED = 0x2000;
 /** Perhaps a delayed ACK of a lone segment: its RTT is no minimum. */
 export const ACK_MAYBE_DELAYED = 0x4000;
+/** Its timestamp is newer than the last: it was not overtaken. */
+export const ACK_TS_PROGRESS = 0x8000;
+/** Header prediction does not know the segment. Set where AccECN is agreed only. */
+export const ACK_SLOW = 0x10000;
 
 export const ACK_ACKED = ACK_NEW_DATA | ACK_NEW_SYN;
 export const ACK_NOT_DUP = ACK_DATA | ACK_WINDOW | ACK_ACKED;
@@ -57,6 +61,9 @@ export class AckState {
   lastSacked = 0;
   /** Segments delivered that SND.UNA does not cover. */
   sackDelivered = 0;
+  /** Bytes newly SACKed, less those that had been and are now acknowledged; segments that AccECN says were marked. */
+  sackBytes = 0;
+  ceDelivered = 0;
   /** 1: a duplicate ACK. */
   dupAcks = 0;
   rexmit = REXMIT_NONE;
@@ -71,6 +78,8 @@ export class AckState {
     this.firstSacked = 0;
     this.lastSacked = 0;
     this.sackDelivered = 0;
+    this.sackBytes = 0;
+    this.ceDelivered = 0;
     this.dupAcks = 0;
     this.rexmit = REXMIT_NONE;
   }

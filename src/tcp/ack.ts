@@ -1,5 +1,7 @@
 import { seqGt, seqLt } from "../wire/seqnum.js";
 import { CWR, ECE, FIN, SYN, TS_SPACE, URG } from "../wire/tcp.js";
+import { ACE_FLAGS } from "./accecn.js";
+import { accEcnAck } from "./accecn-feedback.js";
 import {
   ACK_ADVANCED,
   ACK_ALERT,
@@ -10,6 +12,8 @@ import {
   ACK_NOT_DUP,
   ACK_PROGRESS,
   ACK_SET_TIMER,
+  ACK_SLOW,
+  ACK_TS_PROGRESS,
   ACK_WINDOW,
   REXMIT_NEW,
   REXMIT_NONE,
@@ -20,7 +24,7 @@ import { challenge } from "./challenge.js";
 import { CHRONO_SNDBUF, chronoStop } from "./chrono.js";
 import { grow, restartAfterIdle } from "./congestion/window.js";
 import { type Connection, touch, wake } from "./connection.js";
-import { CA_OPEN, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
+import { CA_OPEN, ECN_ACC, ECN_DEMAND_CWR, ECN_OK, ESTABLISHED, EVENT_WRITABLE, SYN_SENT } from "./constants.js";
 import { hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { updatePacingRate } from "./pacing.js";
 import { updateMss } from "./path.js";
@@ -73,12 +77,14 @@ export function processAck(c: Connection, seg: Segment, challenges: boolean): nu
   read(c, seg, priorUna);
   peerLives(c);
   if (ack.priorPackets === 0) {
+    if ((c.ecn & ECN_ACC) !== 0) marksDelivered(c, seg, delivered);
     nothingInFlight(c, seg);
     if (hasUnsent(c)) touch(c);
     return ACK_TAKEN;
   }
   cleanQueue(c);
   rackUpdateWindow(c, rate);
+  if ((c.ecn & ECN_ACC) !== 0) marksDelivered(c, seg, delivered);
   if (c.tlpHighSeq !== 0) probeAnswered(c, seg.ack);
   if (dubious(c)) {
     if ((ack.flags & (ACK_ADVANCED | ACK_NOT_DUP | ACK_DSACK)) === 0) ack.dupAcks = 1;
@@ -107,7 +113,13 @@ function peerLives(c: Connection): void {
  * nothing is amiss cwnd only grows, and the batch's end sends it all in long runs.
  */
 function useAllowance(c: Connection, seg: Segment): void {
-  if (c.caState === CA_OPEN && seg.sackBlocks === 0 && (seg.flags & ECE) === 0 && seg.ack !== c.sndUna) return;
+  if (
+    c.caState === CA_OPEN &&
+    seg.sackBlocks === 0 &&
+    (seg.flags & ACE_FLAGS) === c.aceExpected &&
+    seg.ack !== c.sndUna
+  )
+    return;
   if (hasUnsent(c)) output(c);
 }
 
@@ -116,7 +128,9 @@ function read(c: Connection, seg: Segment, priorUna: number): void {
   const { ack, counters } = c.tcp;
   // What takes a sequence number is data here
   const bare = seg.length === 0 && (seg.flags & (SYN | FIN)) === 0;
-  if ((ack.flags & ACK_ADVANCED) !== 0 && predicted(c, seg)) counters.TcpExtTCPHPAcks++;
+  const known = ((ack.flags & ACK_ADVANCED) !== 0 || (c.ecn & ECN_ACC) !== 0) && predicted(c, seg);
+  if (!known && (c.ecn & ECN_ACC) !== 0) ack.flags |= ACK_SLOW;
+  if ((ack.flags & ACK_ADVANCED) !== 0 && known) counters.TcpExtTCPHPAcks++;
   else if (bare) counters.TcpExtTCPPureAcks++;
   if (!bare) ack.flags |= ACK_DATA;
   if (updateWindow(c, seg)) ack.flags |= ACK_WINDOW;
@@ -136,7 +150,7 @@ function predicted(c: Connection, seg: Segment): boolean {
   return (
     c.state === ESTABLISHED &&
     seg.seq === c.rcvNxt &&
-    (seg.flags & (ECE | CWR | URG | FIN | SYN)) === 0 &&
+    (seg.flags & (ACE_FLAGS | URG | FIN | SYN)) === c.aceExpected &&
     seg.window << c.sndWscale === c.sndWnd &&
     seg.ts === c.tsOk &&
     seg.optionsLength === (c.tsOk ? TS_SPACE : 0) &&
@@ -147,6 +161,7 @@ function predicted(c: Connection, seg: Segment): boolean {
 /** RFC 7323 §4.3 (2): the timestamp of what stands at the last ACK sent, or before it, is the one to echo. */
 export function noteTimestamp(c: Connection, seg: Segment): void {
   if (!c.sawTs || seqGt(seg.seq, c.rcvAcked) || !pawsFresh(c, 0)) return;
+  if (((c.rcvTsval - c.tsRecent) | 0) > 0) c.tcp.ack.flags |= ACK_TS_PROGRESS;
   c.tsRecent = c.rcvTsval;
   c.tsRecentAt = c.tcp.time.s;
 }
@@ -201,6 +216,7 @@ function oldAck(c: Connection, seg: Segment, challenges: boolean): number {
   // It comes late, but its SACKs may be news
   const delivered = c.delivered;
   tagSacked(c, seg, c.sndUna);
+  if ((c.ecn & ECN_ACC) !== 0) marksDelivered(c, seg, delivered);
   alert(c);
   newlyDelivered(c, delivered);
   sendForRecovery(c);
@@ -230,8 +246,14 @@ function newlyDelivered(c: Connection, before: number): number {
   const { ack, counters } = c.tcp;
   const n = c.delivered - before;
   counters.TcpExtTCPDelivered += n;
-  if ((ack.flags & ACK_ECE) !== 0) counters.TcpExtTCPDeliveredCE += n;
+  if ((ack.flags & ACK_ECE) !== 0) counters.TcpExtTCPDeliveredCE += (c.ecn & ECN_ACC) !== 0 ? ack.ceDelivered : n;
   return n;
+}
+
+/** RFC 9768 §3.2.2: what the ACK says of marks on what it delivers, now that this is known. */
+function marksDelivered(c: Connection, seg: Segment, before: number): void {
+  const { ack } = c.tcp;
+  accEcnAck(c, seg, c.delivered - before, ((c.sndUna - ack.priorUna) | 0) + ack.sackBytes);
 }
 
 /** RFC 4861 §7.3.1's idea, and Linux's dst_confirm: progress proves that the neighbour is there. */

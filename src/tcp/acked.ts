@@ -115,8 +115,10 @@ function takeHead(c: Connection, at: number): boolean {
     ack.flags |= ACK_RETRANSMITTED;
   } else if ((flags & SENT_SACKED) === 0)
     noteOriginal(c, seq, full ? (d[at + END] as number) : c.sndUna, d[at + XMIT_US] as number);
-  if ((flags & SENT_SACKED) !== 0) c.sackedOut -= segs;
-  else if (c.sackOk) {
+  if ((flags & SENT_SACKED) !== 0) {
+    c.sackedOut -= segs;
+    ack.sackBytes -= ((full ? (d[at + END] as number) : c.sndUna) - seq) | 0;
+  } else if (c.sackOk) {
     countDelivered(c, segs, ece);
     if (!spurious(c, at, flags)) rackDelivered(c, at);
   }

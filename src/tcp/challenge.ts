@@ -31,8 +31,8 @@ function withinStackLimit(tcp: TcpContext): boolean {
   return tcp.challengesLeft-- > 0;
 }
 
-/** An ACK that lets an honest peer prove itself (RFC 5961 §3.2, §4.2, §5.2). */
-export function challenge(c: Connection): false {
+/** An ACK that lets an honest peer prove itself (RFC 5961 §3.2, §4.2, §5.2). @param ace AccECN's flags if not the usual */
+export function challenge(c: Connection, ace = 0): false {
   const { counters } = c.tcp;
   if (!mayAnswerInvalid(c)) {
     counters.TcpExtTCPACKSkippedChallenge++;
@@ -40,6 +40,6 @@ export function challenge(c: Connection): false {
   }
   if (!withinStackLimit(c.tcp)) return false;
   counters.TcpExtTCPChallengeACK++;
-  sendAck(c);
+  sendAck(c, ace);
   return false;
 }

@@ -1,6 +1,9 @@
 import { FIN, MSS_DEFAULT } from "../wire/tcp.js";
+import { ECN_ACCURATE, ECN_CLASSIC } from "./accecn.js";
+import { beginAccEcn, thirdAck } from "./accecn-handshake.js";
+import { noteOption } from "./accecn-option.js";
 import { Connection } from "./connection.js";
-import { ECN_OK, KIND_CONNECTION, SYN_RECEIVED } from "./constants.js";
+import { ECN_ACC, ECN_OK, KIND_CONNECTION, SYN_RECEIVED } from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import type { Listener } from "./listener.js";
 import { updatePacingRate } from "./pacing.js";
@@ -54,7 +57,7 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.advMss = record.advMss;
   c.tsOffset = record.tsOffset;
   c.sackOk = record.sackOk;
-  c.ecn = record.ecn ? ECN_OK : 0;
+  agreeEcn(c, record, seg);
   // Before the segment size, which is bounded by it
   c.sndWnd = seg.window << c.sndWscale;
   c.maxWnd = c.sndWnd;
@@ -69,6 +72,17 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.delivered = 1;
   c.state = SYN_RECEIVED;
   return c;
+}
+
+/** RFC 3168 §6.1.1, RFC 9768 §3.1. */
+function agreeEcn(c: Connection, record: SynRecord, seg: Segment): void {
+  if (record.ecn === ECN_CLASSIC) c.ecn = ECN_OK;
+  if (record.ecn !== ECN_ACCURATE) return;
+  const a = beginAccEcn(c, record.synField);
+  a.prevField = record.synField;
+  a.optionSeen = record.optionSeen;
+  if (seg.accecn !== 0) noteOption(c.tcp, a, seg.accecn);
+  a.demand = 1;
 }
 
 function takeSequences(c: Connection, record: SynRecord): void {
@@ -129,6 +143,7 @@ export function promote(record: SynRecord, seg: Segment): Connection {
   enlist(c, record);
   initTransfer(c);
   established(c, seg);
+  if ((c.ecn & ECN_ACC) !== 0) thirdAck(c, seg);
   if (c.congestion.congControl === undefined) updatePacingRate(c);
   queueForAccept(listener, c);
   return c;

@@ -2,6 +2,7 @@ import type { StreamBuffer } from "../base/stream-buffer.js";
 import type { Route } from "../ip/route.js";
 import type { Binding } from "../ports/binding.js";
 import { MSS_DEFAULT } from "../wire/tcp.js";
+import type { AccEcn } from "./accecn.js";
 import type { CongestionControl, CongestionState } from "./congestion/congestion.js";
 import { RENO } from "./congestion/reno.js";
 import { ConnectionBits } from "./connection-bits.js";
@@ -62,6 +63,9 @@ export class Connection extends ConnectionBits {
   rcvRttStamp = 0;
   /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
   ecn = 0;
+  /** RFC 9768: the ACE field of a segment that says nothing new, as flags; and ECN's counts, once there are any. */
+  aceExpected = 0;
+  accecn: AccEcn | null = null;
   /** URGENT_*: 0 none, or where the octet stands. */
   urgent = 0;
   /** Tick at which data last came; lastAck: any acceptable acknowledgment. */

@@ -71,6 +71,8 @@ export const ECN_DEMAND_CWR = 4;
 export const ECN_QUEUE_CWR = 2;
 /** A segment of this connection has borne ECT or CE. */
 export const ECN_SEEN = 8;
+/** Accurate ECN (RFC 9768) is agreed, and not RFC 3168's. */
+export const ECN_ACC = 16;
 
 /** What a connection tells its owner; bits. */
 export const EVENT_READABLE = 1;

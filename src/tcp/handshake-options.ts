@@ -1,5 +1,6 @@
 import { ACK } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
+import { ECN_ACC } from "./constants.js";
 import { synCookieFor } from "./fast-open-client.js";
 import { type SynOptions, tsClock } from "./options.js";
 
@@ -12,6 +13,8 @@ export function synOptionsOf(c: Connection, flags: number): SynOptions {
   o.ts = c.tsOffered;
   o.tsval = tsClock(c.tcp, c.tsOffset);
   o.tsecr = c.tsRecent;
+  // RFC 9768 §3.2.3.2.2
+  o.accecn = (flags & ACK) !== 0 && (c.ecn & ECN_ACC) !== 0 && settings.ecnOption !== 0 && c.retransmits < 2;
   if ((flags & ACK) !== 0) {
     o.cookie = null;
     o.cookieLength = -1;

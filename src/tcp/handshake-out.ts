@@ -1,6 +1,8 @@
-import { ACK, CWR, ECE, SYN } from "../wire/tcp.js";
+import { ACK, ECE, SYN } from "../wire/tcp.js";
+import { type AccEcn, reflection } from "./accecn.js";
+import { synAsks } from "./accecn-handshake.js";
 import type { Connection } from "./connection.js";
-import { ECN_OK, TIMER_RETRANSMIT } from "./constants.js";
+import { ECN_ACC, ECN_OK, TIMER_RETRANSMIT } from "./constants.js";
 import { append, sentNow } from "./flight.js";
 import { rateSent } from "./rate.js";
 import { END, FLAGS, MSS, NO_RECORDS, SEGS, SENT_PSH, SENT_SYN, SEQ, XMIT_US } from "./sent.js";
@@ -47,9 +49,11 @@ function note(c: Connection, seq: number, end: number, flags: number): number {
 
 /** A SYN, or in a simultaneous open a SYN-ACK, whether it went before or not. */
 export function sendSynAgain(c: Connection, flags: number, bytes = 0): number {
-  const { settings } = c.tcp;
-  // RFC 3168 §6.1.1; a SYN sent again no longer asks (§6.1.1.1)
-  const asks = (flags & ACK) === 0 && settings.ecn === 1 && (c.retransmits === 0 || settings.ecnFallback === 0);
-  const agrees = (flags & ACK) !== 0 && (c.ecn & ECN_OK) !== 0;
-  return transmit(c, c.iss, bytes, flags | (asks ? ECE | CWR : agrees ? ECE : 0));
+  return transmit(c, c.iss, bytes, flags | ((flags & ACK) === 0 ? synAsks(c) : agrees(c)));
+}
+
+/** RFC 3168 §6.1.1, RFC 9768 §3.1.2. */
+function agrees(c: Connection): number {
+  if ((c.ecn & ECN_ACC) !== 0) return reflection((c.accecn as AccEcn).synField);
+  return (c.ecn & ECN_OK) !== 0 ? ECE : 0;
 }

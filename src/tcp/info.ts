@@ -1,7 +1,8 @@
 import { TS_SPACE } from "../wire/tcp.js";
+import type { AccEcn } from "./accecn.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
-import { DELACK_MAX, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
+import { DELACK_MAX, ECN_ACC, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
 import type { Listener } from "./listen.js";
 import { deliveryRate } from "./rate.js";
 
@@ -83,6 +84,15 @@ const ZERO: TcpInfo = {
   total_rto: 0,
   total_rto_recoveries: 0,
   total_rto_time: 0,
+  received_ce: 0,
+  delivered_e1_bytes: 0,
+  delivered_e0_bytes: 0,
+  delivered_ce_bytes: 0,
+  received_e1_bytes: 0,
+  received_e0_bytes: 0,
+  received_ce_bytes: 0,
+  accecn_fail_mode: 0,
+  accecn_opt_seen: 0,
 };
 
 /**
@@ -100,6 +110,7 @@ export function connectionInfo(c: Connection): TcpInfo {
     ...timing(c),
     ...receiving(c),
     ...counts(c),
+    ...(c.accecn === null ? null : marks(c.accecn)),
     ...(c.ca === null ? null : c.congestion.info?.(c)),
   };
 }
@@ -140,7 +151,7 @@ function agreed(c: Connection): TcpInfo {
       (c.tsOk ? OPTION_TIMESTAMPS : 0) |
       (c.sackOk ? OPTION_SACK : 0) |
       (scaled ? OPTION_WSCALE : 0) |
-      ((c.ecn & ECN_OK) !== 0 ? OPTION_ECN : 0) |
+      ((c.ecn & (ECN_OK | ECN_ACC)) !== 0 ? OPTION_ECN : 0) |
       ((c.ecn & ECN_SEEN) !== 0 ? OPTION_ECN_SEEN : 0) |
       (c.synDataAcked ? OPTION_SYN_DATA : 0),
     snd_wscale: scaled ? c.sndWscale : 0,
@@ -206,6 +217,20 @@ function receiving(c: Connection): TcpInfo {
     rcv_space: c.rcvSpace,
     rcv_wnd: window > 0 ? window : 0,
     rcv_ooopack: c.rcvOooPack,
+  };
+}
+
+function marks(a: AccEcn): TcpInfo {
+  return {
+    received_ce: a.receivedCe,
+    delivered_e1_bytes: a.deliveredE1 >>> 0,
+    delivered_e0_bytes: a.deliveredE0 >>> 0,
+    delivered_ce_bytes: a.deliveredCeBytes >>> 0,
+    received_e1_bytes: a.receivedE1 >>> 0,
+    received_e0_bytes: a.receivedE0 >>> 0,
+    received_ce_bytes: a.receivedCeBytes >>> 0,
+    accecn_fail_mode: a.failMode,
+    accecn_opt_seen: a.optionSeen,
   };
 }
 

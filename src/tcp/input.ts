@@ -1,6 +1,8 @@
 import { ECONNRESET, EPIPE } from "../base/errors.js";
 import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
+import { type AccEcn, reflection } from "./accecn.js";
+import { countMarks } from "./accecn-feedback.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
@@ -8,6 +10,7 @@ import { type Connection, touch } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
+  ECN_ACC,
   ESTABLISHED,
   FIN_WAIT_1,
   FIN_WAIT_2,
@@ -31,7 +34,15 @@ export function connectionInput(c: Connection, seg: Segment): void {
   if (seg.length > 0) c.dataSegsIn += seg.segments;
   takeOptions(c, seg);
   if (c.state === SYN_SENT) synSent(c, seg);
-  else synchronized(c, seg);
+  else synchronized(c, seg, true);
+}
+
+/** The same for the segment that made the connection of a record of its SYN: Linux's counts of marks begin behind it. */
+export function childInput(c: Connection, seg: Segment): void {
+  c.segsIn += seg.segments;
+  if (seg.length > 0) c.dataSegsIn += seg.segments;
+  takeOptions(c, seg);
+  synchronized(c, seg, (c.ecn & ECN_ACC) !== 0);
 }
 
 /** Reads the options, and what of them is the connection's. */
@@ -40,6 +51,7 @@ function takeOptions(c: Connection, seg: Segment): void {
   if (seg.optionsLength === 0 && (seg.flags & SYN) === 0) {
     seg.ts = false;
     seg.sackBlocks = 0;
+    seg.accecn = 0;
   } else parseOptions(c.tcp, seg);
   c.sawTs = seg.ts && (c.tsOk || c.state === SYN_SENT);
   if (!c.sawTs) return;
@@ -48,7 +60,7 @@ function takeOptions(c: Connection, seg: Segment): void {
 }
 
 /** RFC 9293 §3.10.7.4: the states from SYN-RECEIVED on, step by step. */
-export function synchronized(c: Connection, seg: Segment): void {
+function synchronized(c: Connection, seg: Segment, marks: boolean): void {
   // Not a step, but sensible: without any of them a segment says nothing
   if ((seg.flags & (ACK | RST | SYN)) === 0) return;
   if (opensFast(c) && !fastOpenInput(c, seg)) return;
@@ -58,6 +70,7 @@ export function synchronized(c: Connection, seg: Segment): void {
   if (!checkSyn(c, seg)) return;
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
+  if (marks && c.state === ESTABLISHED) countMarks(c, seg);
   if (!checkAck(c, seg)) return;
   if (isOld(c, seg)) return;
   trimOld(c, seg);
@@ -186,7 +199,8 @@ function checkSyn(c: Connection, seg: Segment): boolean {
 
 function challengeSyn(c: Connection): false {
   c.tcp.counters.TcpExtTCPSYNChallenge++;
-  return challenge(c);
+  // RFC 9768 §3.1.5: as the handshake's ACK was
+  return challenge(c, (c.ecn & ECN_ACC) !== 0 ? reflection((c.accecn as AccEcn).synField) : 0);
 }
 
 /** Fifth: the acknowledgment, and what it means for the state. @returns whether the rest is to be looked at */

@@ -1,10 +1,12 @@
 import { ECONNREFUSED } from "../base/errors.js";
 import { seqGt, seqLe } from "../wire/seqnum.js";
-import { ACK, CWR, ECE, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
+import { ACK, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
+import { type AccEcn, reflection } from "./accecn.js";
+import { takeCrossedSyn, takeSynAck, thirdAck } from "./accecn-handshake.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
 import { destroy, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
-import { ECN_OK, EVENT_CONNECTED, EVENT_WRITABLE, FIN_WAIT_1, SYN_RECEIVED, TIMER_RETRANSMIT } from "./constants.js";
+import { ECN_ACC, EVENT_CONNECTED, EVENT_WRITABLE, FIN_WAIT_1, SYN_RECEIVED, TIMER_RETRANSMIT } from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import { offersFastOpen, opensFast } from "./fast-open.js";
 import { fastOpenAnswered } from "./fast-open-client.js";
@@ -100,9 +102,7 @@ function takeSyn(c: Connection, seg: Segment): void {
 
 /** Our SYN is acknowledged: ESTABLISHED, and the rest of the segment counts. */
 function completeOpen(c: Connection, seg: Segment): void {
-  const { settings } = c.tcp;
-  // RFC 3168 §6.1.1
-  c.ecn = settings.ecn === 1 && (seg.flags & (ECE | CWR)) === ECE ? ECN_OK : 0;
+  takeSynAck(c, seg);
   spuriousSyn(c);
   if (processAck(c, seg, false) !== ACK_TAKEN) return;
   c.sndWnd = seg.window;
@@ -120,7 +120,8 @@ function completeOpen(c: Connection, seg: Segment): void {
   // As Linux: what else comes with a SYN-ACK counts for fast open only (RFC 7413 §4.2.1), else the peer sends it again
   if (offersFastOpen(c)) takeRest(c, seg);
   if (c.index < 0) return;
-  sendAck(c);
+  // RFC 9768 §3.2.2.1
+  sendAck(c, (c.ecn & ECN_ACC) !== 0 ? reflection((c.accecn as AccEcn).synField) : 0);
   touch(c);
 }
 
@@ -145,9 +146,8 @@ function spuriousSyn(c: Connection): void {
 
 /** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
 function simultaneousOpen(c: Connection, seg: Segment): void {
-  const { settings } = c.tcp;
   setState(c, SYN_RECEIVED);
-  if (settings.ecn === 1 && (seg.flags & (ECE | CWR)) === (ECE | CWR)) c.ecn = ECN_OK;
+  takeCrossedSyn(c, seg);
   beginSearch(c);
   updateMss(c);
   sendSynAgain(c, SYN | ACK);
@@ -170,6 +170,7 @@ export function synReceivedAck(c: Connection, seg: Segment): void {
     initTransfer(c);
   }
   established(c, seg);
+  if ((c.ecn & ECN_ACC) !== 0) thirdAck(c, seg);
   if (c.finQueued) setState(c, FIN_WAIT_1);
   c.sndSml = seg.ack;
   wake(c, EVENT_CONNECTED | EVENT_WRITABLE);

@@ -1,5 +1,7 @@
 import {
   MSS_DEFAULT,
+  OPT_ACCECN_0,
+  OPT_ACCECN_1,
   OPT_END,
   OPT_FAST_OPEN,
   OPT_MSS,
@@ -13,7 +15,10 @@ import {
   TS_SPACE,
   WSCALE_MAX,
 } from "../wire/tcp.js";
+import type { AccEcn } from "./accecn.js";
+import { accEcnOptionBytes, fitSynAck, sacksBeside, spareHigh, spareLow, writeAccEcn } from "./accecn-option.js";
 import type { Connection } from "./connection.js";
+import { ECN_ACC } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import type { Segment } from "./segment.js";
 
@@ -32,6 +37,7 @@ export function parseOptions(tcp: TcpContext, seg: Segment): void {
   seg.ts = false;
   seg.sackBlocks = 0;
   seg.cookieLength = -1;
+  seg.accecn = 0;
   let at = seg.options;
   const end = at + seg.optionsLength;
   // Nothing but timestamps: no loop
@@ -57,7 +63,8 @@ export function parseOptions(tcp: TcpContext, seg: Segment): void {
         seg.sack = at + 2;
         seg.sackBlocks = (length - 2) >> 3;
       }
-    } else if ((seg.flags & SYN) !== 0) synOption(tcp, seg, kind, at, length);
+    } else if (kind === OPT_ACCECN_0 || kind === OPT_ACCECN_1) seg.accecn = at;
+    else if ((seg.flags & SYN) !== 0) synOption(tcp, seg, kind, at, length);
     at += length;
   }
 }
@@ -99,11 +106,13 @@ export class SynOptions {
   /** RFC 7413: a cookie to send; with cookieLength 0 a request for one, -1 for neither. */
   cookie: Uint8Array | null = null;
   cookieLength = -1;
+  /** RFC 9768: with the AccECN option, as far as it fits. */
+  accecn = false;
 }
 
 /**
- * Writes the options of a SYN or SYN-ACK at `at` in Linux's order: `mss,sackOK,TS,nop,wscale,FO`, where sackOK takes the
- * place of the timestamps' padding, or `mss,nop,nop,sackOK,nop,wscale`.
+ * Writes the options of a SYN or SYN-ACK at `at` in Linux's order: `mss,sackOK,TS,AccECN,nop,wscale,FO`, where sackOK takes
+ * the place of the timestamps' padding, or `mss,AccECN,nop,nop,sackOK,nop,wscale`.
  * @returns bytes written, a multiple of 4
  */
 export function writeSynOptions(tcp: TcpContext, at: number, o: SynOptions): number {
@@ -116,7 +125,9 @@ export function writeSynOptions(tcp: TcpContext, at: number, o: SynOptions): num
     dv.setInt32(at + n + 4, o.tsval);
     dv.setInt32(at + n + 8, o.tsecr);
     n += TS_SPACE;
-  } else if (o.sackOk) {
+  }
+  if (o.accecn) return n + writeSynRest(tcp, at + n, n, o);
+  if (o.sackOk && !o.ts) {
     dv.setInt32(at + n, (OPT_NOP << 24) | (OPT_NOP << 16) | (OPT_SACK_OK << 8) | 2);
     n += 4;
   }
@@ -125,6 +136,35 @@ export function writeSynOptions(tcp: TcpContext, at: number, o: SynOptions): num
     n += 4;
   }
   return n + writeCookie(tcp, at + n, OPTIONS_MAX - n, o);
+}
+
+/** What follows MSS and timestamps where AccECN's option goes, which may end in the padding of what stands behind it. */
+function writeSynRest(tcp: TcpContext, at: number, before: number, o: SynOptions): number {
+  const { dv } = tcp.memory;
+  const sackOk = o.sackOk && !o.ts;
+  const cookie = o.cookieLength < 0 ? 0 : (2 + o.cookieLength + 3) & ~3;
+  const others = before + (sackOk ? 4 : 0) + (o.wscale >= 0 ? 4 : 0);
+  fitSynAck(others + (others + cookie <= OPTIONS_MAX ? cookie : 0), o.ts, o.sackOk, o.wscale >= 0);
+  let n = writeAccEcn(tcp, at, null);
+  let high = spareHigh;
+  let low = spareLow;
+  if (sackOk) {
+    dv.setInt32(at + n, (high << 24) | (low << 16) | (OPT_SACK_OK << 8) | 2);
+    high = OPT_NOP;
+    low = OPT_NOP;
+    n += 4;
+  }
+  if (o.wscale >= 0) {
+    const alone = low === OPT_NOP;
+    dv.setInt32(at + n, ((alone ? high : OPT_NOP) << 24) | (OPT_WSCALE << 16) | (3 << 8) | o.wscale);
+    if (alone) high = OPT_NOP;
+    n += 4;
+  }
+  if (high !== OPT_NOP || low !== OPT_NOP) {
+    dv.setInt32(at + n, (high << 24) | (low << 16) | (OPT_NOP << 8) | OPT_NOP);
+    n += 4;
+  }
+  return n + writeCookie(tcp, at + n, OPTIONS_MAX - before - n, o);
 }
 
 /** RFC 7413 §4.1.1, padded behind as Linux does; left out where it does not fit. */
@@ -155,12 +195,16 @@ export function sackBlocksToSend(c: Connection): number {
 
 /** Bytes of options in a segment that is no SYN. */
 export function optionBytes(c: Connection): number {
+  if ((c.ecn & ECN_ACC) !== 0) return accEcnOptionBytes(c, c.accecn as AccEcn, sackBlocksToSend(c));
   if (c.sackBlocks === 0 && !c.dsackDue) return c.tsOk ? TS_SPACE : 0;
   const blocks = sackBlocksToSend(c);
   return (c.tsOk ? TS_SPACE : 0) + (blocks > 0 ? 4 + 8 * blocks : 0);
 }
 
-/** Writes them at `at`: `nop,nop,TS`, then `nop,nop,sack` with a DSACK in front (RFC 2883 §4). */
+/**
+ * Writes them at `at`, after {@link optionBytes}: `nop,nop,TS`, AccECN's, then `nop,nop,sack` with a DSACK in front
+ * (RFC 2883 §4).
+ */
 export function writeOptions(c: Connection, at: number): void {
   const { dv } = c.tcp.memory;
   let to = at;
@@ -171,15 +215,22 @@ export function writeOptions(c: Connection, at: number): void {
     to += TS_SPACE;
   }
   let left = c.sackBlocks === 0 && !c.dsackDue ? 0 : sackBlocksToSend(c);
+  let padding = (OPT_NOP << 24) | (OPT_NOP << 16);
+  if ((c.ecn & ECN_ACC) !== 0) {
+    left = sacksBeside();
+    to += writeAccEcn(c.tcp, to, c.accecn);
+    padding = (spareHigh << 24) | (spareLow << 16);
+    if (left === 0 && spareHigh !== OPT_NOP) dv.setInt32(to, padding | (OPT_NOP << 8) | OPT_NOP);
+  }
   if (left === 0) return;
-  dv.setInt32(to, (OPT_NOP << 24) | (OPT_NOP << 16) | (OPT_SACK << 8) | (2 + 8 * left));
+  dv.setInt32(to, padding | (OPT_SACK << 8) | (2 + 8 * left));
   to += 4;
   if (c.dsackDue) {
     dv.setInt32(to, c.dsackStart);
     dv.setInt32(to + 4, c.dsackEnd);
     to += 8;
     left--;
-    c.dsackDue = false;
+    if (!c.accecn?.inRow) c.dsackDue = false;
   }
   const blocks = c.sackOut as Int32Array;
   for (let i = 0; i < left; i++, to += 8) {

@@ -5,7 +5,6 @@ import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
-  ECN_QUEUE_CWR,
   ESTABLISHED,
   FIN_WAIT_1,
   LAST_ACK,
@@ -37,7 +36,7 @@ import {
 } from "./send-rules.js";
 import { END, MSS, NO_RECORDS, FLAGS as RECORD_FLAGS, SEGS, SENT_FIN, SENT_PSH, SEQ, XMIT_US } from "./sent.js";
 import { setSenderTimer } from "./timer-set.js";
-import { transmit } from "./transmit.js";
+import { goesAlone, transmit } from "./transmit.js";
 
 /**
  * How output goes: as the options say; without Nagle; one segment, whatever cwnd says (a tail loss probe); one burst, with
@@ -192,13 +191,16 @@ function runLength(c: Connection, mss: number, quota: number, most: number, how:
 function sendNew(c: Connection, length: number, mss: number, how: number): number {
   let rest = length;
   let first = 0;
-  // RFC 3168 §6.1.2: CWR stands on one segment, which therefore goes by itself
-  if (length > mss && (c.ecn & ECN_QUEUE_CWR) !== 0) {
-    first = sendRun(c, mss, ACK, mss);
-    if (first < 0) {
+  const a = c.accecn;
+  while (rest > mss && c.ecn !== 0 && goesAlone(c)) {
+    if (a !== null) a.inRow = true;
+    const one = sendRun(c, mss, ACK, mss);
+    if (a !== null) a.inRow = false;
+    if (one < 0) {
       block(c);
-      return first;
+      return first > 0 ? first : one;
     }
+    first += one;
     rest -= mss;
   }
   const last = rest === unsentBytes(c);
@@ -223,7 +225,7 @@ export function sendRun(c: Connection, length: number, flags: number, mss: numbe
   const at = sent.take();
   if (at === 0) return NO_RECORDS;
   const seq = c.sndNxt;
-  const result = transmit(c, seq, length, flags);
+  const result = transmit(c, seq, length, flags, mss);
   if (result < 0) {
     sent.give(at);
     return result;

@@ -3,16 +3,12 @@ import { RX_CSUM_PARTIAL, RX_CSUM_VALID } from "../link/link.js";
 import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
+import { ACE_FLAGS, type AccEcn, CE as CE_FIELD, NOT_ECT as NO_ECT } from "./accecn.js";
+import { countBytes } from "./accecn-feedback.js";
 import { receiveBuffer } from "./buffers.js";
 import { type Connection, touch, wake } from "./connection.js";
 import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
-import {
-  ECN_SEEN as ECN_SEEN_BIT,
-  ESTABLISHED as ESTAB,
-  EVENT_READABLE,
-  KIND_CONNECTION,
-  URGENT_NONE as URGENT_NO,
-} from "./constants.js";
+import { ESTABLISHED as ESTAB, EVENT_READABLE, KIND_CONNECTION, URGENT_NONE as URGENT_NO } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
@@ -26,9 +22,10 @@ const KIND = KIND_CONNECTION;
 const ESTABLISHED = ESTAB;
 const READABLE = EVENT_READABLE;
 const URGENT_NONE = URGENT_NO;
-const ECN_SEEN = ECN_SEEN_BIT;
-/** Of the fourth word of a header: its length, and the flags CWR, ECE, URG, ACK, RST, SYN, FIN ... */
-const MASK = 0xf0f70000 | 0;
+/** Of the fourth word of a header: its length, and the flags URG, ACK, RST, SYN, FIN ... */
+const MASK = 0xf0370000 | 0;
+/** ... and AE, CWR and ECE, which are as the connection expects them. */
+const ACE = ACE_FLAGS;
 /** ... as they are in a plain segment: no options, and ACK alone (or with PSH). */
 const PLAIN = 0x50100000;
 /** ... or timestamps, as they stand in nearly every segment that has them. */
@@ -40,8 +37,8 @@ const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE;
 const STAMPS_OK = TS_OK;
 /** From TCP's header back to the second octet of an IPv4 header without options; its last two bits are ECN's. */
 const TOS_BACK = 19;
-const NOT_ECT = 0;
-const CE = 3;
+const NOT_ECT = NO_ECT;
+const CE = CE_FIELD;
 
 /**
  * Van Jacobson's header prediction, before any record is made of the segment: if it is the next data in order of an
@@ -78,20 +75,21 @@ function isPlain(c: Connection, l4: number, seq: number, length: number, options
   const { bits } = c;
   if (c.oooCount > 0 || (bits & UNUSUAL) !== 0 || c.urgent !== URGENT_NONE) return false;
   if (!mayKeep(c, false)) return false;
-  if (c.ecn !== 0 && !notMarked(c, c.tcp.memory.dv.getUint8(l4 - TOS_BACK))) return false;
+  if (((word >>> 16) & ACE) !== c.aceExpected || !notMarked(c, c.tcp.memory.dv.getUint8(l4 - TOS_BACK) & 3))
+    return false;
   if ((bits & STAMPS_OK) === 0) return options === 0;
   // RFC 7323 §5.3, R1: what is older than the last is looked at more closely
   return options !== 0 && ((c.tcp.memory.dv.getInt32(l4 + 24) - c.tsRecent) | 0) >= 0;
 }
 
-/** RFC 3168 §6.1.3: whether the segment's ECN field says nothing new. */
-function notMarked(c: Connection, tos: number): boolean {
-  const field = tos & 3;
-  return (c.ecn & ECN_SEEN) !== 0 && field !== CE && field !== NOT_ECT;
+/** RFC 3168 §6.1.3, RFC 9768 §3.2.2.5.1: whether the segment's ECN field says nothing new. */
+function notMarked(c: Connection, field: number): boolean {
+  if ((c.ecn | field) === 0) return true;
+  return c.accecn !== null && field === c.accecn.prevField && field !== CE && field !== NOT_ECT;
 }
 
 function store(c: Connection, seq: number, l4: number, length: number, options: number, word: number): boolean {
-  const { counters } = c.tcp;
+  const { counters, memory } = c.tcp;
   const { rcvQueued } = c;
   if (receiveBuffer(c).put(rcvQueued, l4 + HEADER + options, length) < length) return false;
   counters.TcpInSegs++;
@@ -103,6 +101,12 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   c.sndWl1 = seq;
   c.keepProbes = 0;
   if (options > 0) takeStamps(c, l4, length);
+  if (c.ecn !== 0) {
+    const a = c.accecn as AccEcn;
+    countBytes(a, memory.dv.getUint8(l4 - TOS_BACK) & 3, length);
+    // What changed with an ACK that was not answered
+    if (a.edge) c.ackNow = true;
+  }
   c.rcvNxt = (seq + length) | 0;
   c.rcvQueued = rcvQueued + length;
   chargeReceived(c, length, options);

@@ -16,7 +16,7 @@ import {
   SYN_RECEIVED,
   URGENT_AWAITED,
 } from "./constants.js";
-import { ecnReceived } from "./ecn-in.js";
+import { ecnReceived, tellEdge } from "./ecn-in.js";
 import { pruneOutOfOrder, receiveData } from "./reassembly.js";
 import {
   chargeAhead,
@@ -236,6 +236,7 @@ function takeFin(c: Connection): void {
   // As Linux counts
   c.bytesReceived++;
   c.ackDue = true;
+  tellEdge(c);
   // What came from behind it cannot be
   if (c.oooCount > 0) pruneOutOfOrder(c);
   sackReset(c);

@@ -1,5 +1,6 @@
 import { seqLt } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
+import { ECN_OK } from "./constants.js";
 
 /*
  * Reordering, and what stands for SACKs without SACK: sackedOut then counts duplicate ACKs.
@@ -41,7 +42,8 @@ function checkRenoReordering(c: Connection, addend: number): void {
 /** Segments were delivered, one way or another. */
 export function countDelivered(c: Connection, segs: number, ece: boolean): void {
   c.delivered += segs;
-  if (ece) c.deliveredCe += segs;
+  // RFC 9768 §3.2.2: AccECN's peer counts itself
+  if (ece && (c.ecn & ECN_OK) !== 0) c.deliveredCe += segs;
 }
 
 /** RFC 6582: a duplicate ACK says that a segment has left the network. */

@@ -2,7 +2,7 @@ import { EAGAIN } from "../base/errors.js";
 import { seqGt, seqLt } from "../wire/seqnum.js";
 import { ACK, FIN, PSH, SYN } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_LOSS, SYN_RECEIVED, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
+import { CA_LOSS, ECN_ACC, SYN_RECEIVED, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
 import { dataLength, recount, remove, sentNow, split } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
 import { armPace, paced, paceSent } from "./pacing.js";
@@ -25,7 +25,7 @@ import {
   XMIT_US,
 } from "./sent.js";
 import { setSenderTimer } from "./timer-set.js";
-import { transmit } from "./transmit.js";
+import { goesAlone, transmit } from "./transmit.js";
 
 /**
  * Sends a record again, or its first `most` segments (the rest is cut off). Counts it; what it means for recovery is
@@ -41,7 +41,7 @@ export function resend(c: Connection, at: number, most: number): number {
   // A part of the only segment was acknowledged
   if (seqLt(d[at + SEQ] as number, c.sndUna)) d[at + SEQ] = c.sndUna;
   const mss = currentMss(c);
-  const result = cut(c, at, most, mss);
+  const result = cut(c, at, (c.ecn & ECN_ACC) !== 0 && goesAlone(c) ? 1 : most, mss);
   if (result < 0) return result;
   const length = dataLength(c, at);
   const segs = sent.data[at + SEGS] as number;
@@ -51,7 +51,7 @@ export function resend(c: Connection, at: number, most: number): number {
   c.bytesRetransmitted += length;
   const code =
     ACK | ((flags & SENT_FIN) !== 0 ? FIN : 0) | (segs > 1 || ((flags & SENT_PSH) !== 0 && length > 0) ? PSH : 0);
-  const wire = transmit(c, sent.data[at + SEQ] as number, length, code);
+  const wire = transmit(c, sent.data[at + SEQ] as number, length, code, mss);
   if (wire < 0) {
     counters.TcpExtTCPRetransFail++;
     return wire;

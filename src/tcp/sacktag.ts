@@ -204,6 +204,7 @@ function tagOne(c: Connection, at: number, dup: boolean): void {
     if (c.sackedOut === 0 || seqGt(end, c.sackedTop)) c.sackedTop = end;
     c.sackedOut += segs;
     ack.sackDelivered += segs;
+    ack.sackBytes += (end - seq) | 0;
     rateDelivered(c, tcp.rate, tcp.sent, at);
   }
   if (dup && (flags & SENT_RETRANS) !== 0) {

@@ -39,6 +39,8 @@ export class Segment {
   /** Memory offset of the first SACK block, and how many there are. */
   sack = 0;
   sackBlocks = 0;
+  /** Memory offset of an AccECN option; 0 is absent. */
+  accecn = 0;
   /** Fast open cookie: memory offset and length; length 0 asks for one, -1 is absent. */
   cookie = 0;
   cookieLength = -1;

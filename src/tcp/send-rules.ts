@@ -1,6 +1,6 @@
 import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_RECOVERY, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { CA_RECOVERY, ECN_ACC, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
 import { routeOf } from "./path.js";
 import { XMIT_US } from "./sent.js";
@@ -19,11 +19,11 @@ const NEAR_US = 1000;
 const PACING_SHIFT = 10;
 const RTT_SHIFT = 9;
 
-/** Eff.snd.MSS for the next segment: less what its SACK blocks take (RFC 6691). */
+/** Eff.snd.MSS for the next segment: less what its SACK blocks and AccECN take (RFC 6691). */
 export function currentMss(c: Connection): number {
   // RFC 1191 §6.3: the path may have changed since
   routeOf(c);
-  if (c.sackBlocks === 0 && !c.dsackDue) return c.mss;
+  if (c.sackBlocks === 0 && !c.dsackDue && (c.ecn & ECN_ACC) === 0) return c.mss;
   return c.mss - optionBytes(c) + (c.tsOk ? TS_SPACE : 0);
 }
 
@@ -43,7 +43,7 @@ export function windowRoom(c: Connection): number {
 
 /** What one buffer of Linux's write queue takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
 export function pieceSize(c: Connection): number {
-  const { mss } = c;
+  const mss = currentMss(c);
   const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
   const most = half > 0 && half < GSO_MAX_PAYLOAD ? half : GSO_MAX_PAYLOAD;
   return most > mss ? most - (most % mss) : mss;

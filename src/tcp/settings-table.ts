@@ -100,10 +100,10 @@ export const TCP_SETTINGS: readonly Setting[] = [
   { name: "net.ipv4.tcp_dsack", doc: "Report duplicates in SACKs (RFC 2883)", default: 1, min: 0, max: 1 },
   {
     name: "net.ipv4.tcp_ecn",
-    doc: "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked",
+    doc: "ECN (RFC 3168): 0 off, 1 ask for it, 2 agree when asked. Accurate ECN (RFC 9768) agreed when asked: 3 and asked for, 4 but ask for RFC 3168's, 5 but ask for none",
     default: 2,
     min: 0,
-    max: 2,
+    max: 5,
   },
   {
     name: "net.ipv4.tcp_ecn_fallback",
@@ -111,6 +111,20 @@ export const TCP_SETTINGS: readonly Setting[] = [
     default: 1,
     min: 0,
     max: 1,
+  },
+  {
+    name: "net.ipv4.tcp_ecn_option",
+    doc: "AccECN option (RFC 9768 §3.2.3): 0 never, 1 when it is due, 2 in every segment that has room",
+    default: 2,
+    min: 0,
+    max: 2,
+  },
+  {
+    name: "net.ipv4.tcp_ecn_option_beacon",
+    doc: "How many AccECN options a round trip has at least where tcp_ecn_option is 1; 0: none for that",
+    default: 3,
+    min: 0,
+    max: 3,
   },
   {
     name: "net.ipv4.tcp_recovery",

@@ -7,6 +7,8 @@ const PLAIN = [
   ["dsack", "tcp_dsack"],
   ["ecn", "tcp_ecn"],
   ["ecnFallback", "tcp_ecn_fallback"],
+  ["ecnOption", "tcp_ecn_option"],
+  ["ecnOptionBeacon", "tcp_ecn_option_beacon"],
   ["recovery", "tcp_recovery"],
   ["earlyRetrans", "tcp_early_retrans"],
   ["frto", "tcp_frto"],
@@ -74,6 +76,8 @@ export class TcpSettings {
   dsack = 1;
   ecn = 2;
   ecnFallback = 1;
+  ecnOption = 2;
+  ecnOptionBeacon = 3;
   recovery = 1;
   earlyRetrans = 3;
   frto = 2;

@@ -1,6 +1,7 @@
 import { halfSipHash } from "../base/siphash.js";
 import type { Random } from "../platform/random.js";
 import type { StackTime } from "../platform/time.js";
+import { ECN_NONE, ecnOfCookie } from "./accecn.js";
 import type { TcpContext } from "./context.js";
 import type { Listener } from "./listener.js";
 import type { Segment } from "./segment.js";
@@ -77,7 +78,7 @@ export function sendCookie(listener: Listener, seg: Segment): void {
     tcp.counters.TcpExtListenDrops++;
     return;
   }
-  if (!record.ts) record.ecn = false;
+  if (!record.ts) record.ecn = ECN_NONE;
   let index = MSS_TABLE.length - 1;
   while (index > 0 && record.peerMss < (MSS_TABLE[index] as number)) index--;
   listener.noteOverflow();
@@ -91,7 +92,7 @@ function cookieStamp(record: SynRecord): number {
   const { ms } = record.listener.tcp.time;
   let said = record.peerScale >= 0 ? record.peerScale : TS_WSCALE;
   if (record.sackOk) said |= TS_SACK;
-  if (record.ecn) said |= TS_ECN;
+  if (record.ecn !== ECN_NONE) said |= TS_ECN;
   let stamp = (ms & -(1 << TS_BITS)) | said;
   if (((stamp - ms) | 0) > 0) stamp -= 1 << TS_BITS;
   return (stamp + record.tsOffset) | 0;
@@ -134,7 +135,7 @@ function readStamp(tcp: TcpContext, record: SynRecord, seg: Segment): boolean {
   const said = seg.tsecr === 0 ? 0 : (seg.tsecr - record.tsOffset) | 0;
   record.sackOk = (said & TS_SACK) !== 0;
   if (record.sackOk && settings.sack === 0) return false;
-  record.ecn = (said & TS_ECN) !== 0 && settings.ecn !== 0;
+  if ((said & TS_ECN) !== 0) record.ecn = ecnOfCookie(settings.ecn, seg.flags);
   if ((said & TS_WSCALE) === TS_WSCALE) return true;
   record.peerScale = said & TS_WSCALE;
   record.ourScale = 0;

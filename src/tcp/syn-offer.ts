@@ -1,4 +1,5 @@
-import { CWR, ECE, TS_SPACE } from "../wire/tcp.js";
+import { TS_SPACE } from "../wire/tcp.js";
+import { agreesTo } from "./accecn.js";
 import { offeredMss } from "./options.js";
 import { advertisedMss } from "./path.js";
 import type { Segment } from "./segment.js";
@@ -33,9 +34,8 @@ export function prepareRecord(record: SynRecord, seg: Segment): boolean {
     record.tsRecent = seg.tsval;
     record.tsOffset = tcp.isn.tsOffset(settings.timestamps, seg.dst, seg.src);
   }
-  // RFC 3168 §6.1.1: an ECN-setup SYN has both flags, and is not ECN-capable itself
-  const asks = (seg.flags & (ECE | CWR)) === (ECE | CWR) && seg.ecn === 0;
-  record.ecn = asks && settings.ecn !== 0;
+  record.ecn = agreesTo(settings.ecn, seg.flags, seg.ecn);
+  record.synField = seg.ecn;
   return takeWindow(record);
 }
 

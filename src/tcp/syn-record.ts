@@ -1,5 +1,6 @@
 import { TimerNode } from "../platform/timer-wheel.js";
 import { ACK, ECE, SYN } from "../wire/tcp.js";
+import { ECN_ACCURATE, ECN_CLASSIC, ECN_NONE, reflection } from "./accecn.js";
 import { RTO_INITIAL } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import type { Listener } from "./listener.js";
@@ -34,8 +35,11 @@ export class SynRecord extends TimerNode {
   firstTsval = 0;
   lastTsval = 0;
   sackOk = false;
-  /** RFC 3168 §6.1.1: the SYN asked for ECN and we agree. */
-  ecn = false;
+  /** What the SYN asked for and we agree to: ECN_CLASSIC (RFC 3168 §6.1.1), ECN_ACCURATE (RFC 9768), or neither. */
+  ecn = ECN_NONE;
+  /** The ECN field it came with; of the AccECN option that has come, OPTION_*. */
+  synField = 0;
+  optionSeen = 0;
   /** us at which the first SYN-ACK went, if one did. */
   sent = false;
   sentAt = 0;
@@ -78,6 +82,8 @@ export function sendSynAck(record: SynRecord, tsval: number, cookie: Uint8Array 
   o.tsecr = record.tsRecent;
   o.cookie = cookie;
   o.cookieLength = cookie === null ? -1 : cookie.length;
+  // RFC 9768 §3.2.3.2.2: if that was what the path did not let through, the next goes without
+  o.accecn = record.ecn === ECN_ACCURATE && tcp.settings.ecnOption !== 0 && !record.sent;
   if (record.ts) {
     if (!record.sent) record.firstTsval = tsval;
     record.lastTsval = tsval;
@@ -94,13 +100,22 @@ export function sendSynAck(record: SynRecord, tsval: number, cookie: Uint8Array 
     record.remotePort,
     record.iss,
     record.rcvNxt,
-    // RFC 3168 §6.1.1: an ECN-setup SYN-ACK has ECE without CWR
-    record.ecn ? SYN | ACK | ECE : SYN | ACK,
+    SYN | ACK | ecnAnswer(record),
     synAckWindow(record),
     template.ttl,
     template.tos & 0xfc,
     SYN_OPTIONS,
   );
+}
+
+/** RFC 3168 §6.1.1: an ECN-setup SYN-ACK has ECE without CWR; RFC 9768 §3.1.2: AccECN's tells how the SYN was marked. */
+function ecnAnswer(record: SynRecord): number {
+  if (record.ecn === ECN_ACCURATE) {
+    // §3.2.3.2.2: the third without the flags, too; whether the peer got an earlier one its ACK tells
+    const given = record.retrans >= 1 && record.listener.tcp.settings.ecnFallback !== 0;
+    return given ? 0 : reflection(record.synField);
+  }
+  return record.ecn === ECN_CLASSIC ? ECE : 0;
 }
 
 /** TSval of a segment of the record's now. */

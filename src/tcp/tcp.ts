@@ -14,7 +14,7 @@ import { KIND_CONNECTION, KIND_SYN } from "./constants.js";
 import { TcpContext, type TcpParts } from "./context.js";
 import { icmpReport } from "./errors-in.js";
 import { FASTOPEN_ALL_LISTENERS, FASTOPEN_SERVER } from "./fast-open.js";
-import { connectionInput } from "./input.js";
+import { childInput, connectionInput } from "./input.js";
 import { listenInput } from "./listen.js";
 import { Listener, type ListenerOwner } from "./listener.js";
 import { ConnectionLookAhead } from "./look-ahead.js";
@@ -114,7 +114,7 @@ export class Tcp implements Transport {
     seg.dstPort = dv.getUint16(l4 + 2);
     seg.seq = dv.getInt32(l4 + 4);
     seg.ack = dv.getInt32(l4 + 8);
-    seg.flags = offsetFlags & 0xff;
+    seg.flags = offsetFlags & 0x1ff;
     seg.window = dv.getUint16(l4 + 14);
     seg.urgent = dv.getUint16(l4 + TCP_URGENT);
     seg.ecn = packet.tos & 3;
@@ -180,7 +180,7 @@ export class Tcp implements Transport {
     if (kind === KIND_CONNECTION) connectionInput(tcp.connections.get(value >>> 2), seg);
     else if (kind === KIND_SYN) {
       const c = synRecordInput(tcp.synRecords.get(value >>> 2), seg);
-      if (c !== null) connectionInput(c, seg);
+      if (c !== null) childInput(c, seg);
     } else this.timeWaitInput(tcp.timeWaits.get(value >>> 2), seg);
   }
 
@@ -193,7 +193,7 @@ export class Tcp implements Transport {
       return;
     }
     const c = listenInput(listener, seg, isn);
-    if (c !== null) connectionInput(c, seg);
+    if (c !== null) childInput(c, seg);
   }
 
   private listenerFor(seg: Segment): Listener | null {

@@ -14,14 +14,22 @@ import {
   TCP_HEADER as TCP_HEADER_,
   URG,
 } from "../wire/tcp.js";
+import { ACE_FLAGS, type AccEcn, aceFlags, ECT_0, FAIL_ACE_RECV } from "./accecn.js";
+import { sendAce } from "./accecn-feedback.js";
 import { ackSent, dataSent } from "./ack-policy.js";
 import { CA_EVENT_TX_START } from "./congestion/congestion.js";
 import type { Connection } from "./connection.js";
-import { ECN_DEMAND_CWR, ECN_OK as ECN_OK_, ECN_QUEUE_CWR, INLINE_PAYLOAD as INLINE_PAYLOAD_ } from "./constants.js";
+import {
+  ECN_ACC,
+  ECN_DEMAND_CWR,
+  ECN_OK as ECN_OK_,
+  ECN_QUEUE_CWR,
+  INLINE_PAYLOAD as INLINE_PAYLOAD_,
+} from "./constants.js";
 import { synOptionsOf } from "./handshake-options.js";
 import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
 import { routeOf } from "./path.js";
-import { currentMss, urgentMode } from "./send-rules.js";
+import { urgentMode } from "./send-rules.js";
 import { windowToOffer } from "./window.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
@@ -34,20 +42,17 @@ const ECE = ECE_;
 const ECN_OK = ECN_OK_;
 const INLINE_PAYLOAD = INLINE_PAYLOAD_;
 
-const ECT_0 = 2;
-
 /**
  * Writes one segment, or a run of them as one GSO frame, and hands it to IP. Moves nothing of the send sequence; what
  * it acknowledges is noted.
+ * @param mss size of the run's segments
  * @returns 0 or a negative errno (-ENOBUFS: the link is full)
  */
-export function transmit(c: Connection, seq: number, length: number, flags: number): number {
+export function transmit(c: Connection, seq: number, length: number, flags: number, mss = length): number {
   const { ip, memory } = c.tcp;
   const route = routeOf(c);
   if (route === null) return -ENETUNREACH;
   const inline = length <= INLINE_PAYLOAD;
-  // An ACK alone needs none
-  const mss = length > 0 ? currentMss(c) : 1;
   const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
   if (l4 < 0) return l4;
   let header = TCP_HEADER;
@@ -64,7 +69,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
   const { dv } = memory;
   // Linux ends a row of more than one segment with PSH, whatever the application said
   const push = length > mss ? flags | PSH : flags;
-  const more = c.ecn === 0 || (flags & SYN) !== 0 ? push : push | ecnFlags(c, seq, length);
+  const more = c.ecn === 0 || (flags & SYN) !== 0 ? push : push | ecnFlags(c, seq, length, flags);
   dv.setInt32(l4, (c.localPort << 16) | c.remotePort);
   dv.setInt32(l4 + 4, seq);
   dv.setInt32(l4 + 8, (flags & ACK) !== 0 ? c.rcvNxt : 0);
@@ -85,7 +90,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
     segments > 1 ? (GSO_TCP4 << 16) | mss : 0,
     header,
     c.ttl,
-    length > 0 && ectDue(c, seq) ? c.tos | ECT_0 : c.tos,
+    c.ecn === 0 ? c.tos : tosOf(c, seq, length, flags),
     c.dontFragment,
   );
   if (sent < 0) return sent;
@@ -119,11 +124,28 @@ function ectDue(c: Connection, seq: number): boolean {
   return (c.ecn & ECN_OK) !== 0 && seqLe(c.sndNxt, seq);
 }
 
+/** RFC 9768 §3.2.2.3: with AccECN every segment but a SYN is ECN-capable, unless the path was seen to meddle with that. */
+function tosOf(c: Connection, seq: number, length: number, flags: number): number {
+  if ((c.ecn & ECN_ACC) === 0) return length > 0 && ectDue(c, seq) ? c.tos | ECT_0 : c.tos;
+  const meddled = ((c.accecn as AccEcn).failMode & FAIL_ACE_RECV) !== 0;
+  return (flags & SYN) !== 0 || meddled ? c.tos : c.tos | ECT_0;
+}
+
 /** RFC 3168 §6.1.2 and §6.1.3. */
-function ecnFlags(c: Connection, seq: number, length: number): number {
+function ecnFlags(c: Connection, seq: number, length: number, flags: number): number {
+  if ((c.ecn & ECN_ACC) !== 0) return (flags & ACE_FLAGS) === 0 ? sendAce(c.accecn as AccEcn) : 0;
   if ((c.ecn & ECN_OK) === 0) return 0;
   const cwr = (c.ecn & ECN_QUEUE_CWR) !== 0 && length > 0 && ectDue(c, seq) ? CWR : 0;
   return cwr | ((c.ecn & ECN_DEMAND_CWR) !== 0 ? ECE : 0);
+}
+
+/**
+ * Whether the next segment cannot be one of a row: RFC 3168 §6.1.2's CWR stands on one segment only, and devices leave it
+ * on the first of a row; where it is a bit of AccECN's field (RFC 9768 §3.2.2) it has to stand on each.
+ */
+export function goesAlone(c: Connection): boolean {
+  if ((c.ecn & ECN_ACC) === 0) return (c.ecn & ECN_QUEUE_CWR) !== 0;
+  return (aceFlags((c.accecn as AccEcn).receivedCe) & CWR) !== 0;
 }
 
 /** RFC 6093 §3 with Linux's reach: the pointer stands one past the urgent octet. */
@@ -162,7 +184,7 @@ export function acceptableSeq(c: Connection): number {
   return beyond <= 0 || beyond < 1 << c.rcvWscale ? c.sndNxt : edge;
 }
 
-/** An ACK that carries nothing else. */
-export function sendAck(c: Connection): void {
-  transmit(c, acceptableSeq(c), 0, ACK);
+/** An ACK that carries nothing else. @param ace AccECN's flags where they are not the count of marks; 0: they are */
+export function sendAck(c: Connection, ace = 0): void {
+  transmit(c, acceptableSeq(c), 0, ACK | ace);
 }

@@ -18,6 +18,8 @@ export const ACK = 0x10;
 export const URG = 0x20;
 export const ECE = 0x40;
 export const CWR = 0x80;
+/** RFC 9768 §3.1, once a reserved bit. */
+export const AE = 0x100;
 
 /** Option kinds (RFC 9293 §3.2, RFC 7323). */
 export const OPT_END = 0;
@@ -31,6 +33,9 @@ export const OPT_SACK = 5;
 export const OPT_TS = 8;
 /** RFC 7413 §4.1.1. */
 export const OPT_FAST_OPEN = 34;
+/** RFC 9768 §3.2.3: AccECN with its counters in either order. */
+export const OPT_ACCECN_0 = 172;
+export const OPT_ACCECN_1 = 174;
 /** Option bytes of a header at most. */
 export const OPTIONS_MAX = 40;
 /** Timestamps as every segment carries them, with the two NOPs in front. */
