@@ -63,6 +63,8 @@ export class View {
   keepalive = false;
   /** TCP_USER_TIMEOUT is set. */
   impatient = false;
+  /** A timeout has doubled the RTO, and nothing has come since. */
+  backedOff = false;
   linger2 = 0;
   /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
@@ -118,6 +120,7 @@ function viewConnection(c: Connection, view: View): void {
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
   view.impatient = c.userTimeout > 0;
+  view.backedOff = c.retransmits > 0 && c.backoff > 0 && c.sndNxt !== c.sndUna;
   view.linger2 = c.linger2;
   view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
   view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
