@@ -66,6 +66,12 @@ export function timeMoves(v: View, life: Life, now: number, finTimeout: number, 
   } else if (mayTimeOut(v) && (age >= LEAST_PATIENCE || v.impatient)) moves.add(D.TIMEOUT[v.state] as number);
 }
 
+/** TCP_KEEPIDLE is set: a time that is over by then has the next probe due, or the end (Linux's keepalive_time_elapsed). */
+export function keepIdleMoves(v: View, moves: D.Moves): void {
+  moves.none();
+  if (v.keepalive && v.probed && v.sndNxt === v.sndUna) moves.add(D.TIMEOUT[v.state] as number);
+}
+
 const UNREACHABLE = 3;
 const HOST_UNREACHABLE = 1;
 

@@ -61,6 +61,8 @@ export class View {
   embryonic = false;
   readShut = false;
   keepalive = false;
+  /** Keep-alive probes went, and nothing has come since. */
+  probed = false;
   /** TCP_USER_TIMEOUT is set. */
   impatient = false;
   /** A timeout has doubled the RTO, and nothing has come since. */
@@ -119,6 +121,7 @@ function viewConnection(c: Connection, view: View): void {
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
+  view.probed = c.keepProbes > 0;
   view.impatient = c.userTimeout > 0;
   view.backedOff = c.retransmits > 0 && c.backoff > 0 && c.sndNxt !== c.sndUna;
   view.linger2 = c.linger2;
