@@ -18,7 +18,7 @@ import {
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
 
-import { auditFlight, recordsOf } from "./inspect-flight.js";
+import { auditFlight, auditRanges, recordsOf } from "./inspect-flight.js";
 
 /*
  * All that the explorer knows of the stack's inside: when the TCB changes, this file does (and
@@ -44,6 +44,8 @@ export class View {
   irs = 0;
   sndUna = 0;
   sndNxt = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
   rcvNxt = 0;
   rcvAdv = 0;
   rcvQueued = 0;
@@ -70,6 +72,8 @@ export class View {
   linger2 = 0;
   /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
+  /** ms until a record's timer runs out. */
+  left = 0;
   paced = false;
   blocked = false;
   /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
@@ -106,6 +110,8 @@ function viewConnection(c: Connection, view: View): void {
   view.irs = c.irs;
   view.sndUna = c.sndUna;
   view.sndNxt = c.sndNxt;
+  view.sndWnd = c.sndWnd;
+  view.sndWl1 = c.sndWl1;
   view.rcvNxt = c.rcvNxt;
   view.rcvAdv = c.rcvAdv;
   view.rcvQueued = c.rcvQueued;
@@ -169,6 +175,7 @@ export function look(stack: Stack, ours: number, localPort: number, peer: number
   view.rcvAdv = (record.rcvNxt + record.window) | 0;
   view.sndNxt = record.sndNxt;
   view.pursued = record.wheelSlot >= 0;
+  view.left = (record.wheelAt - tcp.time.ms) | 0;
 }
 
 /** The connection of a socket, as an identity; null while it stands in no table. */
@@ -224,7 +231,7 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
   tcp.connections.forEach((c) => {
     chunks += chunksOf(c);
     records += c.rtxHead === 0 ? 0 : recordsOf(c);
-    wrong ??= auditFlight(c);
+    wrong ??= auditFlight(c) ?? auditRanges(c);
     if (c.state === ESTABLISHED || c.state === CLOSE_WAIT) established++;
   });
   if (wrong !== null) return wrong;

@@ -130,10 +130,11 @@ function send(w: World, tuple: Tuple, v: View, s: Segment): void {
   }
   const gso = plain && s.length > 1000 && dice.chance(40) ? dice.pick([536, 1000]) : 0;
   link.add(packet, build(s), !s.checksummed, gso);
-  if (v.kind === TIME_WAIT_RECORD && moves.count === 0 && !s.broken && tuple.life !== null) {
-    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none
+  if (v.kind === TIME_WAIT_RECORD && moves.stay && !s.broken && tuple.life !== null) {
+    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none: old ones
     tuple.life.waitingPerhaps = w.clock.now();
-    if ((s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps) tuple.life.waitingSince = w.clock.now();
+    if (moves.count === 0 && (s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps)
+      tuple.life.waitingSince = w.clock.now();
   }
   link.deliver();
 }
