@@ -1,4 +1,12 @@
-import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, STATE_NAMES, SYN_SENT, TIME_WAIT } from "../../src/tcp/constants.js";
+import {
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  STATE_NAMES,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
 import { orphanedMoves, TWO_MSL, timeMoves } from "./calls-model.js";
 import { Moves } from "./diagram.js";
@@ -162,6 +170,8 @@ function checkTimers(w: World, tuple: Tuple, v: View, life: Life): void {
   const free = w.link.room < 0 && !w.link.behind;
   if (free && v.blocked) w.fail("it waits for a link that has room", tuple);
   if (free && v.idle) w.fail("nothing is in flight, and nothing is in the way", tuple);
+  if (v.keepalive && !v.kept && v.state !== SYN_SENT && v.state !== SYN_RECEIVED)
+    w.fail("keep-alive without a timer", tuple);
   // One that found the link full is lost, as in a full queue of Linux's
   if (v.ackOwed && !v.delackRuns && free && !life.doubted) w.fail("an ACK is owed and no timer runs", tuple);
 }

@@ -1,9 +1,11 @@
 import type { Connection } from "../../src/tcp/connection.js";
+import { dataLength } from "../../src/tcp/flight.js";
 import {
   EARLIER,
   END,
   FLAGS,
   LATER,
+  MSS,
   NEXT,
   PREV,
   SEGS,
@@ -41,6 +43,8 @@ export function auditFlight(c: Connection): string | null {
       if (before !== 0 || (((d[at + SEQ] as number) - end) | 0) > 0) return "a gap between records in flight";
     }
     end = d[at + END] as number;
+    const made = Math.max(1, Math.ceil(dataLength(c, at) / (d[at + MSS] as number)));
+    if (segs !== made) return `a record in flight of ${segs} segments, where its bytes make ${made}`;
     packets += segs;
     if ((flags & SENT_SACKED) !== 0) sacked += segs;
     if ((flags & SENT_LOST) !== 0) lost += segs;
