@@ -81,7 +81,8 @@ const HOST_UNREACHABLE = 1;
  */
 export function icmpMoves(v: View, type: number, code: number, seq: number, moves: D.Moves): void {
   moves.none();
-  if (v.kind !== CONNECTION) return;
+  // RFC 5927 §4.1: not about anything that is in flight
+  if (v.kind !== CONNECTION || ((seq - v.sndUna) | 0) < 0 || ((seq - v.sndNxt) | 0) > 0) return;
   if (v.state === SYN_SENT || v.state === SYN_RECEIVED) moves.add(D.ICMP_ERROR[v.state] as number);
   else if (type === UNREACHABLE && code <= HOST_UNREACHABLE && v.backedOff && seq === v.sndUna)
     moves.add(D.TIMEOUT[v.state] as number);

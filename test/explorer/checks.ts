@@ -226,6 +226,7 @@ function checkWindow(w: World, tuple: Tuple, a: View, b: View, life: Life): void
     // SND.WL1; and as Linux, an ACK that is no news only opens it, or shuts it
     if (s.ack === a.sndUna && (after < 0 || (after === 0 && window <= a.sndWnd && window > 0))) return;
   }
+  if (((b.sndWl1 - s.seq) | 0) < 0) w.fail("SND.WL1 stands before the segment that set SND.WND", tuple);
   if (b.sndWnd !== window) w.fail(`SND.WND is ${b.sndWnd}, the peer says ${window}`, tuple);
 }
 
