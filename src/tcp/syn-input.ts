@@ -73,7 +73,6 @@ export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt
   if (!old && !foreign && inWindow(seg.seq, endOf(seg), record.rcvNxt, window)) {
     // RFC 5961 §3.2: only the exact number resets, another in the window is challenged
     if ((seg.flags & RST) !== 0 && seg.seq !== record.rcvNxt) return challengeReset(record, seg, sndNxt);
-    if (seg.ts && ((seg.seq - record.rcvNxt) | 0) <= 0) record.tsRecent = seg.tsval;
     return true;
   }
   if ((seg.flags & RST) === 0) {

@@ -28,7 +28,7 @@ export class SynRecord extends TimerNode {
   /** The initial window in bytes, and how far it may ever open. */
   window = 0;
   clamp = 0;
-  /** Timestamps were offered: TS.Recent, our offset, TSvals of the first SYN-ACK and the last (RFC 7323 §3.2). */
+  /** Timestamps were offered: TS.Recent (the SYN's), our offset, TSvals of the first SYN-ACK and the last (RFC 7323 §3.2). */
   ts = false;
   tsRecent = 0;
   tsOffset = 0;

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Netns, Outcome, RunOptions } from "./netns.js";
 
-const MAIN = "src/cli/main.ts";
+/** The command line as it is shipped; `npm test` builds it first. From the sources each start would compile them anew. */
+const MAIN = "dist/cli/main.js";
 export const ADDRESS = "10.77.0.2";
 export const HOST = "10.77.0.1";
 
@@ -83,13 +84,15 @@ export class RunningStack {
   /** Starts a command that goes on. */
   launch(...words: string[]): Running {
     const env = { ...process.env, TAPSTACK_CONTROL: this.control };
-    const args = ["--import", "tsx", MAIN, ...words];
-    return new Running(this.netns.spawn(process.execPath, args, { env, stdio: ["pipe", "pipe", "pipe"] }));
+    return new Running(this.netns.spawn(process.execPath, [MAIN, ...words], { env, stdio: ["pipe", "pipe", "pipe"] }));
   }
 
   /** Runs a command to its end. */
   cli(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-    return this.netns.node(MAIN, words, { ...options, env: { TAPSTACK_CONTROL: this.control, ...options.env } });
+    return this.netns.run(process.execPath, [MAIN, ...words], {
+      ...options,
+      env: { TAPSTACK_CONTROL: this.control, ...options.env },
+    });
   }
 
   /** Sends a signal to `up` and waits for its end. */

@@ -1,12 +1,4 @@
-import {
-  CLOSE_WAIT,
-  ESTABLISHED,
-  FIN_WAIT_1,
-  FIN_WAIT_2,
-  SYN_RECEIVED,
-  SYN_SENT,
-  TIME_WAIT,
-} from "../../src/tcp/constants.js";
+import { CLOSE_WAIT, ESTABLISHED, FIN_WAIT_2, SYN_RECEIVED, SYN_SENT, TIME_WAIT } from "../../src/tcp/constants.js";
 import * as D from "./diagram.js";
 import { CONNECTION, NOTHING, SYN_RECORD, type View } from "./inspect.js";
 import type { Life } from "./life.js";
@@ -74,12 +66,24 @@ export function timeMoves(v: View, life: Life, now: number, finTimeout: number, 
   } else if (mayTimeOut(v) && (age >= LEAST_PATIENCE || v.impatient)) moves.add(D.TIMEOUT[v.state] as number);
 }
 
-export function icmpMoves(v: View, moves: D.Moves): void {
+/** TCP_KEEPIDLE is set: a time that is over by then has the next probe due, or the end (Linux's keepalive_time_elapsed). */
+export function keepIdleMoves(v: View, moves: D.Moves): void {
   moves.none();
-  if (v.kind === CONNECTION && (v.state === SYN_SENT || v.state === SYN_RECEIVED))
-    moves.add(D.ICMP_ERROR[v.state] as number);
+  if (v.keepalive && v.probed && v.sndNxt === v.sndUna) moves.add(D.TIMEOUT[v.state] as number);
 }
 
-export function stateTakesData(v: View): boolean {
-  return v.kind === CONNECTION && (v.state === ESTABLISHED || v.state === FIN_WAIT_1 || v.state === FIN_WAIT_2);
+const UNREACHABLE = 3;
+const HOST_UNREACHABLE = 1;
+
+/**
+ * RFC 5927 §5.2: only an attempt ends by an error. RFC 6069: "network" or "host unreachable" takes a doubling of the RTO
+ * back; the timeout that is due then may be the last.
+ */
+export function icmpMoves(v: View, type: number, code: number, seq: number, moves: D.Moves): void {
+  moves.none();
+  // RFC 5927 §4.1: not about anything that is in flight
+  if (v.kind !== CONNECTION || ((seq - v.sndUna) | 0) < 0 || ((seq - v.sndNxt) | 0) > 0) return;
+  if (v.state === SYN_SENT || v.state === SYN_RECEIVED) moves.add(D.ICMP_ERROR[v.state] as number);
+  else if (type === UNREACHABLE && code <= HOST_UNREACHABLE && v.backedOff && seq === v.sndUna)
+    moves.add(D.TIMEOUT[v.state] as number);
 }

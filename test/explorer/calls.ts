@@ -1,7 +1,7 @@
 import { SystemError } from "../../src/base/errors.js";
 import type { OptionName, Socket } from "../../src/socket/types.js";
 import { SYN_SENT } from "../../src/tcp/constants.js";
-import { abortMoves, closeMoves, shutdownMoves } from "./calls-model.js";
+import { abortMoves, closeMoves, keepIdleMoves, shutdownMoves } from "./calls-model.js";
 import * as D from "./diagram.js";
 import {
   CONNECTION,
@@ -250,6 +250,7 @@ function dataCall(w: World, held: Held): void {
 function setOption(w: World, held: Held): void {
   const [option, values] = w.dice.pick(OPTIONS);
   const value = w.dice.pick(values);
+  if (option === "TCP_KEEPIDLE" && w.target !== null) keepIdleMoves(w.target.before, w.moves);
   attempt(w, `${option} ${value} ${name(held)}`, () => held.socket.setOption(option, value));
 }
 

@@ -1,6 +1,14 @@
-import { ESTABLISHED, FIN_WAIT_1, FIN_WAIT_2, STATE_NAMES, SYN_SENT, TIME_WAIT } from "../../src/tcp/constants.js";
-import { ACK, FIN, PSH } from "../../src/wire/tcp.js";
-import { orphanedMoves, timeMoves } from "./calls-model.js";
+import {
+  ESTABLISHED,
+  FIN_WAIT_1,
+  FIN_WAIT_2,
+  STATE_NAMES,
+  SYN_RECEIVED,
+  SYN_SENT,
+  TIME_WAIT,
+} from "../../src/tcp/constants.js";
+import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
+import { orphanedMoves, TWO_MSL, timeMoves } from "./calls-model.js";
 import { Moves } from "./diagram.js";
 import {
   audit,
@@ -66,6 +74,8 @@ function checkTransition(w: World, tuple: Tuple, kind: number): void {
   const same = before.object === after.object || (after.kind === TIME_WAIT_RECORD && after.state === FIN_WAIT_2);
   const still = before.state === after.state && same;
   if (still && before.kind === NOTHING && tuple !== w.target) return;
+  // The SYN was not taken: a SYN-ACK that still waits in the link is none to it
+  if (still) tuple.next = null;
   const moves = movesOf(w, tuple, kind);
   if (still) {
     if (!moves.stay && moves.to(after.state) === null) w.fail(`it stayed, but may: ${moves}`, tuple);
@@ -108,6 +118,7 @@ function checkTuple(w: World, tuple: Tuple, kind: number): void {
   if (life === null) w.fail("a connection that nobody opened", tuple);
   if (after.kind !== CONNECTION) {
     if (!after.pursued) w.fail("a record without a timer", tuple);
+    if (after.state === TIME_WAIT && after.left > TWO_MSL / 1000) w.fail("TIME-WAIT of more than 2 MSL", tuple);
     return;
   }
   life.linger2 = after.linger2;
@@ -115,6 +126,7 @@ function checkTuple(w: World, tuple: Tuple, kind: number): void {
   if (after.state !== SYN_SENT) checkReceive(w, tuple, after, life);
   checkTimers(w, tuple, after, life);
   checkMemory(w, tuple, after);
+  if (kind === SEGMENT && tuple === w.target) checkWindow(w, tuple, before, after, life);
   if (before.object !== after.object) return;
   checkSteady(w, tuple, before, after, kind);
   if (kind === SEGMENT && tuple === w.target) checkProgress(w, tuple, before, after, life);
@@ -158,6 +170,8 @@ function checkTimers(w: World, tuple: Tuple, v: View, life: Life): void {
   const free = w.link.room < 0 && !w.link.behind;
   if (free && v.blocked) w.fail("it waits for a link that has room", tuple);
   if (free && v.idle) w.fail("nothing is in flight, and nothing is in the way", tuple);
+  if (v.keepalive && !v.kept && v.state !== SYN_SENT && v.state !== SYN_RECEIVED)
+    w.fail("keep-alive without a timer", tuple);
   // One that found the link full is lost, as in a full queue of Linux's
   if (v.ackOwed && !v.delackRuns && free && !life.doubted) w.fail("an ACK is owed and no timer runs", tuple);
 }
@@ -180,11 +194,40 @@ function checkSteady(w: World, tuple: Tuple, a: View, b: View, kind: number): vo
   const heard = kind === SEGMENT && tuple === w.target && (s.flags & ACK) !== 0;
   if (moved !== 0 && (moved < 0 || !heard || b.sndUna !== s.ack)) w.fail("SND.UNA has moved without an ACK", tuple);
   if (((b.sndNxt - a.sndNxt) | 0) < 0) w.fail("SND.NXT has moved back", tuple);
+  checkSent(w, tuple, a, b);
   // From SYN-SENT on there is none before the peer's SYN
   if (a.state === SYN_SENT) return;
   const arrived = (b.rcvNxt - a.rcvNxt) | 0;
   if (arrived < 0 || (arrived > 0 && !(kind === SEGMENT && tuple === w.target))) w.fail("RCV.NXT has moved", tuple);
   if (((b.rcvAdv - a.rcvAdv) | 0) < 0) w.fail("the right edge has moved back", tuple);
+}
+
+/** RFC 9293 §3.8.6: what is new on the wire lies within the window of this moment, but for a FIN or a probe. */
+function checkSent(w: World, tuple: Tuple, a: View, b: View): void {
+  if (a.sndNxt === b.sndNxt || a.state === SYN_SENT) return;
+  const before = (a.sndUna + a.sndWnd - b.sndNxt) | 0;
+  const now = (b.sndUna + b.sndWnd - b.sndNxt) | 0;
+  if (Math.max(before, now) < -1) w.fail(`sent ${-Math.max(before, now)} past the window`, tuple);
+}
+
+/** RFC 9293 §3.10.7.4, fifth: a good segment in order sets SND.WND. The window of a SYN is never scaled (RFC 7323 §2.2). */
+function checkWindow(w: World, tuple: Tuple, a: View, b: View, life: Life): void {
+  const { segment: s } = w;
+  if (s.broken || (s.flags & RST) !== 0 || b.kind !== CONNECTION || life.doubted) return;
+  const syn = (s.flags & SYN) !== 0;
+  const window = syn ? s.window : s.window << life.scale;
+  if (syn || a.kind !== CONNECTION) {
+    // It has brought the connection to where it is
+    if (a.state === b.state && a.kind === b.kind) return;
+  } else {
+    if ((s.flags & ~(FIN | PSH)) !== ACK || s.seq !== a.rcvNxt || a.state === SYN_SENT) return;
+    if (acceptable(a, s, life) !== YES || ackAcceptable(a, s) !== YES) return;
+    const after = (s.seq - a.sndWl1) | 0;
+    // SND.WL1; and as Linux, an ACK that is no news only opens it, or shuts it
+    if (s.ack === a.sndUna && (after < 0 || (after === 0 && window <= a.sndWnd && window > 0))) return;
+  }
+  if (((b.sndWl1 - s.seq) | 0) < 0) w.fail("SND.WL1 stands before the segment that set SND.WND", tuple);
+  if (b.sndWnd !== window) w.fail(`SND.WND is ${b.sndWnd}, the peer says ${window}`, tuple);
 }
 
 /** A good segment in order must be taken: its ACK, its text. */

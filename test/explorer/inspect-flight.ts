@@ -1,9 +1,11 @@
 import type { Connection } from "../../src/tcp/connection.js";
+import { dataLength } from "../../src/tcp/flight.js";
 import {
   EARLIER,
   END,
   FLAGS,
   LATER,
+  MSS,
   NEXT,
   PREV,
   SEGS,
@@ -41,6 +43,8 @@ export function auditFlight(c: Connection): string | null {
       if (before !== 0 || (((d[at + SEQ] as number) - end) | 0) > 0) return "a gap between records in flight";
     }
     end = d[at + END] as number;
+    const made = Math.max(1, Math.ceil(dataLength(c, at) / (d[at + MSS] as number)));
+    if (segs !== made) return `a record in flight of ${segs} segments, where its bytes make ${made}`;
     packets += segs;
     if ((flags & SENT_SACKED) !== 0) sacked += segs;
     if ((flags & SENT_LOST) !== 0) lost += segs;
@@ -73,4 +77,17 @@ function auditTimes(c: Connection, timed: number): string | null {
   }
   if (before !== c.timeTail && n <= timed) return "the record sent last is not the last of the order of time";
   return n === timed ? null : `${n} records in the order of time, ${timed} say so`;
+}
+
+/** What came out of order: in the order of sequence, with a hole before each of them. */
+export function auditRanges(c: Connection): string | null {
+  const { ooo } = c;
+  if (ooo === null) return c.oooCount === 0 ? null : `${c.oooCount} ranges out of order, none of them there`;
+  let end = c.rcvNxt;
+  for (let i = 0; i < c.oooCount; i++) {
+    if ((((ooo[2 * i] as number) - end) | 0) <= 0) return "a range out of order that has no hole before it";
+    end = ooo[2 * i + 1] as number;
+    if (((end - (ooo[2 * i] as number)) | 0) <= 0) return "a range out of order with nothing in it";
+  }
+  return null;
 }

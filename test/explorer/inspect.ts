@@ -12,13 +12,14 @@ import {
   LAST_ACK,
   SYN_RECEIVED,
   TIMER_DELACK,
+  TIMER_KEEPALIVE,
   TIMER_PACE,
   TIMER_SACK_DELAY,
   TIMERS_OF_SENDER,
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
 
-import { auditFlight, recordsOf } from "./inspect-flight.js";
+import { auditFlight, auditRanges, recordsOf } from "./inspect-flight.js";
 
 /*
  * All that the explorer knows of the stack's inside: when the TCB changes, this file does (and
@@ -44,6 +45,8 @@ export class View {
   irs = 0;
   sndUna = 0;
   sndNxt = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
   rcvNxt = 0;
   rcvAdv = 0;
   rcvQueued = 0;
@@ -61,11 +64,19 @@ export class View {
   embryonic = false;
   readShut = false;
   keepalive = false;
+  /** Keep-alive probes went, and nothing has come since. */
+  probed = false;
+  /** The timer of keep-alive runs. */
+  kept = false;
   /** TCP_USER_TIMEOUT is set. */
   impatient = false;
+  /** A timeout has doubled the RTO, and nothing has come since. */
+  backedOff = false;
   linger2 = 0;
   /** A timer runs that will send again, or ask again, and stands on the wheel; or one that will send on. */
   pursued = false;
+  /** ms until a record's timer runs out. */
+  left = 0;
   paced = false;
   blocked = false;
   /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
@@ -102,6 +113,8 @@ function viewConnection(c: Connection, view: View): void {
   view.irs = c.irs;
   view.sndUna = c.sndUna;
   view.sndNxt = c.sndNxt;
+  view.sndWnd = c.sndWnd;
+  view.sndWl1 = c.sndWl1;
   view.rcvNxt = c.rcvNxt;
   view.rcvAdv = c.rcvAdv;
   view.rcvQueued = c.rcvQueued;
@@ -117,12 +130,16 @@ function viewConnection(c: Connection, view: View): void {
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;
   view.keepalive = c.keepalive;
+  view.kept = (c.timers & TIMER_KEEPALIVE) !== 0 && c.wheelSlot >= 0;
+  view.probed = c.keepProbes > 0;
   view.impatient = c.userTimeout > 0;
+  view.backedOff = c.retransmits > 0 && c.backoff > 0 && c.sndNxt !== c.sndUna;
   view.linger2 = c.linger2;
   view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
   view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
   view.blocked = c.blocked;
-  const least = Math.min(c.sndQueued, c.mss);
+  // As Linux: a last segment waits for room for its FIN
+  const least = c.sndQueued > c.mss ? c.mss : c.sndQueued + (c.finQueued && c.sndQueued > 0 ? 1 : 0);
   view.idle = least > 0 && c.sndNxt === c.sndUna && c.sndWnd >= least && !c.cork;
   view.ackOwed = c.ackDue;
   view.delackRuns = (c.timers & ACKING) !== 0 && c.wheelSlot >= 0;
@@ -163,6 +180,7 @@ export function look(stack: Stack, ours: number, localPort: number, peer: number
   view.rcvAdv = (record.rcvNxt + record.window) | 0;
   view.sndNxt = record.sndNxt;
   view.pursued = record.wheelSlot >= 0;
+  view.left = (record.wheelAt - tcp.time.ms) | 0;
 }
 
 /** The connection of a socket, as an identity; null while it stands in no table. */
@@ -214,12 +232,16 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
   let chunks = held;
   let established = 0;
   let records = 0;
+  let blocked = 0;
+  let orphans = 0;
   let wrong: string | null = null;
   tcp.connections.forEach((c) => {
     chunks += chunksOf(c);
     records += c.rtxHead === 0 ? 0 : recordsOf(c);
-    wrong ??= auditFlight(c);
+    wrong ??= auditFlight(c) ?? auditRanges(c);
     if (c.state === ESTABLISHED || c.state === CLOSE_WAIT) established++;
+    if (c.blocked) blocked++;
+    if (c.orphan) orphans++;
   });
   if (wrong !== null) return wrong;
   if (records !== tcp.sent.inUse) return `${tcp.sent.inUse} records are in use, connections have ${records} in flight`;
@@ -235,6 +257,8 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
   }
   if (chunks !== stack.pool.inUse) return `${stack.pool.inUse} chunks are in use, buffers hold ${chunks}`;
   if (tcp.counters.TcpCurrEstab !== established) return `TcpCurrEstab ${tcp.counters.TcpCurrEstab}, not ${established}`;
+  if (orphans !== tcp.orphans) return `${tcp.orphans} orphans are counted, there are ${orphans}`;
+  if (blocked !== tcp.blocked.length) return `${tcp.blocked.length} stand in line for the link, ${blocked} wait for it`;
   if (half !== tcp.synRecords.count) return `${tcp.synRecords.count} half open, listeners count ${half}`;
   const tuples = tcp.connections.count + tcp.synRecords.count + tcp.timeWaits.count;
   if (tcp.tuples.size !== tuples) return `${tcp.tuples.size} tuples for ${tuples} connections and records`;

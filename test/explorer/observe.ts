@@ -1,4 +1,6 @@
+import { SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, RST, SYN } from "../../src/wire/tcp.js";
+import { CONNECTION, type View } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
 import { findOption, malformed, matches } from "./wire.js";
 import type { World } from "./world.js";
@@ -82,11 +84,18 @@ function readOther(
       if (((seq - life.wireMax) | 0) > 0 && !life.doubted) w.fail("a gap in what is sent", tuple);
       life.wireMax = end;
     }
-  } else if (((seq - life.wireMax) | 0) > 0 && !life.doubted) w.fail("an ACK with a number never sent", tuple);
+  } else if (w.passing && isProbe(tuple.before) && seq !== ((tuple.before.sndUna - 1) | 0) && !life.doubted)
+    w.fail("time has sent what asks for no answer", tuple);
+  else if (((seq - life.wireMax) | 0) > 0 && !life.doubted) w.fail("an ACK with a number never sent", tuple);
   if (header <= 40) return;
   const stamp = findOption(b, 8);
   if (stamp === -2) w.fail("options that make no sense", tuple);
   if (stamp >= 0) life.tsRecent = b.readInt32BE(stamp + 2);
+}
+
+/** What time alone sends without text is a probe (RFC 9293 §3.8.4, §3.8.6.1), if no ACK was owed. */
+function isProbe(before: View): boolean {
+  return before.kind === CONNECTION && !before.ackOwed && !before.blocked && before.state !== SYN_SENT;
 }
 
 function readAck(w: World, tuple: Tuple, life: Life, ack: number, field: number, syn: boolean): void {

@@ -146,6 +146,8 @@ function waiting(s: Segment, v: View, dice: Dice): void {
   s.seq = v.rcvNxt;
   if (v.state === FIN_WAIT_2 && dice.chance(50)) {
     s.flags = FIN | ACK;
+    if (dice.chance(20)) s.length = dice.between(1, 50);
+    if (dice.chance(10)) s.seq = (v.rcvNxt + dice.between(-40, 40)) | 0;
     return;
   }
   switch (dice.below(7)) {

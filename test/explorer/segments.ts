@@ -1,6 +1,6 @@
 import { SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
 import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
-import * as D from "./diagram.js";
+import { icmpMoves } from "./calls-model.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import { Life, type Tuple } from "./life.js";
 import { acceptable, NO, segmentMoves, YES } from "./model.js";
@@ -130,10 +130,11 @@ function send(w: World, tuple: Tuple, v: View, s: Segment): void {
   }
   const gso = plain && s.length > 1000 && dice.chance(40) ? dice.pick([536, 1000]) : 0;
   link.add(packet, build(s), !s.checksummed, gso);
-  if (v.kind === TIME_WAIT_RECORD && moves.count === 0 && !s.broken && tuple.life !== null) {
-    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none
+  if (v.kind === TIME_WAIT_RECORD && moves.stay && !s.broken && tuple.life !== null) {
+    // TIME-WAIT begins anew with what has an ACK, whatever else it is (Linux), and with some that have none: old ones
     tuple.life.waitingPerhaps = w.clock.now();
-    if ((s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps) tuple.life.waitingSince = w.clock.now();
+    if (moves.count === 0 && (s.flags & (ACK | RST | SYN)) === ACK && !tuple.life.timestamps)
+      tuple.life.waitingSince = w.clock.now();
   }
   link.deliver();
 }
@@ -177,9 +178,7 @@ export function icmpStep(w: World, tuple: Tuple): void {
   const [type, code] = dice.pick(ICMP_KINDS);
   const flight = v.kind === CONNECTION ? (v.sndNxt - v.sndUna) | 0 : 0;
   const seq = dice.chance(80) ? (v.sndUna + dice.below(flight + 1)) | 0 : dice.int32();
-  moves.none();
-  if (v.kind === CONNECTION && v.state in D.ICMP_ERROR && (D.ICMP_ERROR[v.state] as number) >= 0)
-    moves.add(D.ICMP_ERROR[v.state] as number);
+  icmpMoves(v, type, code, seq, moves);
   const mtu = code === 4 ? dice.pick([0, 68, 296, 576, 1000, 1400, 1500]) : 0;
   if (w.trace !== null) w.note(`ICMP ${type}/${code} about ${tuple.localPort}:${tuple.peerPort} ${(seq - v.iss) | 0}`);
   w.link.add(packet, buildIcmp(type, code, mtu, tuple.localPort, tuple.peerPort, seq), true, 0);

@@ -103,7 +103,9 @@ function passTime(w: World, mood: Mood): void {
   }
   const span = SPANS[dice.weighted(mood.spans)] as number;
   w.note(`${span} ms pass`);
+  w.passing = link.room < 0 && !link.behind;
   w.clock.advance(span * 1000);
+  w.passing = false;
 }
 
 /** Takes step `n` of the walk: what happens depends on (seed, n) and on what the world is by now. */

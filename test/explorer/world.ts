@@ -62,6 +62,8 @@ export class World {
   /** The tuple that this step is about: {@link moves} says what it may do. */
   target: Tuple | null = null;
   listenerClosed = false;
+  /** Nothing happens but that time passes. */
+  passing = false;
   /** Which connection is whose. */
   readonly lives = new WeakMap<object, Life>();
   readonly coverage: Float64Array;

@@ -165,6 +165,21 @@ describe("keepalive", () => {
     t.state("ESTABLISHED");
   });
 
+  scripted(
+    "an idle time that is over as it is set: the next probe is due, and with it the end (RFC 9293 §3.8.4)",
+    (t) => {
+      t.passive(undefined, { SO_KEEPALIVE: 1, TCP_KEEPIDLE: 1, TCP_KEEPINTVL: 60, TCP_KEEPCNT: 2 });
+      t.play("+1 > . 0:0(0) ack 1");
+      t.quiet(0.5, 0.5);
+      t.set("TCP_KEEPIDLE", 1);
+      t.play("> . 0:0(0) ack 1");
+      t.quiet(0.5, 0.5);
+      t.set("TCP_KEEPIDLE", 1);
+      t.play("> R. 1:1(0) ack 1");
+      expect([t.socket.state, t.error()]).toEqual(["CLOSED", "ETIMEDOUT"]);
+    },
+  );
+
   scripted("in CLOSE-WAIT too (RFC 9293 §3.8.4)", (t) => {
     t.passive(undefined, QUICK);
     t.play(`

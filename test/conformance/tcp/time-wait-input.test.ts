@@ -87,6 +87,17 @@ describe("TIME-WAIT (RFC 9293 §3.10.7.4)", () => {
     expect(t.counter("TcpExtPAWSTimewait")).toBe(2);
   });
 
+  scripted("... and 2 MSL start anew, even by a SYN: of old duplicates more may come", (t) => {
+    timeWait(t, true);
+    t.play(`
+      30 < S 100000:100000(0) win 65535 <mss 1460,sackOK,TS val 150 ecr 0>
+      30 > . 2:2(0) ack 2 <nop,nop,TS ecr 200>`);
+    t.quiet(58);
+    expect(t.count("timeWaits")).toBe(1);
+    t.quiet(10);
+    expect(t.count("timeWaits")).toBe(0);
+  });
+
   scripted("a newer timestamp in order is taken over", (t) => {
     timeWait(t, true);
     t.play(`
@@ -146,6 +157,15 @@ describe("a new SYN in TIME-WAIT (RFC 9293 §3.6.1, RFC 1122 §4.2.2.13, RFC 619
         1 > . 2:2(0) ack 2`);
       expect(t.count("timeWaits")).toBe(1);
     });
+
+  scripted("2 MSL go on: it may be new, with a lower number", (t) => {
+    timeWait(t, false);
+    t.play(`
+      30 < S 2:2(0) win 65535 <mss 1460>
+      30 > . 2:2(0) ack 2`);
+    t.quiet(38);
+    expect(t.count("timeWaits")).toBe(0);
+  });
 
   scripted("below, but with a newer timestamp: a new connection", (t) => {
     timeWait(t, true);

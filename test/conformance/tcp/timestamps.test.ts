@@ -156,6 +156,39 @@ describe("timestamps (RFC 7323)", () => {
       > . 1:1(0) ack 201`);
   });
 
+  scripted("nor does it before the handshake is complete", (t) => {
+    t.listen();
+    t.play(`
+      < S 0:0(0) win 65535 <mss 1460>
+      > S. 0:0(0) ack 1 <mss 1460>
+      +0.1 < P 1:11(10) <nop,nop,TS val 2000 ecr 0>
+      +0.1 < . 1:1(0) ack 1 <nop,nop,TS val 1000 ecr 0>`);
+    t.accept();
+    t.write(10);
+    t.play("> P. 1:11(10) ack 1");
+  });
+
+  scripted("TS.Recent is the SYN's until the handshake is complete: what has no ACK is not remembered", (t) => {
+    t.listen();
+    t.play(`
+      < S 0:0(0) win 65535 <mss 1460,sackOK,TS val 1000 ecr 0>
+      > S. 0:0(0) ack 1 <mss 1460,sackOK,TS ecr 1000>
+      +0.1 < P 1:11(10) <nop,nop,TS val 3000 ecr 0>
+      +0.1 < . 1:1(0) ack 1 <nop,nop,TS val 2000>`);
+    t.accept();
+    t.write(10);
+    t.play("> P. 1:11(10) ack 1 <nop,nop,TS ecr 2000>");
+  });
+
+  scripted("nor is what TCP_DEFER_ACCEPT holds back: the SYN-ACK echoes the SYN again", (t) => {
+    t.listen(80, undefined, { TCP_DEFER_ACCEPT: 2 });
+    t.play(`
+      < S 0:0(0) win 65535 <mss 1460,sackOK,TS val 1000 ecr 0>
+      > S. 0:0(0) ack 1 <mss 1460,sackOK,TS ecr 1000>
+      +0.1 < . 1:1(0) ack 1 <nop,nop,TS val 1100>
+      +2.9 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS ecr 1000>`);
+  });
+
   scripted(
     "tcp_timestamps 0: none is offered and none is taken",
     (t) => {
