@@ -122,7 +122,7 @@ export function agreesTo(setting: number, flags: number, field: number): number 
 
 /**
  * What a SYN-ACK says that was agreed on (RFC 9768 table 2). Linux takes an AccECN SYN-ACK for what it says even where the
- * SYN asked for RFC 3168's ECN.
+ * SYN asked for RFC 3168's ECN; so do we, but for the one that may be no more than our own flags sent back.
  * @param asked by our SYN, and not nothing
  */
 export function agreedBy(asked: number, flags: number): number {
@@ -130,6 +130,8 @@ export function agreedBy(asked: number, flags: number): number {
   // No ECN, or a server that sends back what it was sent
   if (ace === 0 || ace === 7) return ECN_NONE;
   if (ace === 1) return ECN_CLASSIC;
+  // RFC 3168 §6.1.1: both flags are what it was sent, reflected
+  if (ace === 3 && asked === ECN_CLASSIC) return ECN_NONE;
   // §3.1.2: reserved; a server that speaks of nonces (RFC 3540) knows no AccECN
   if (ace === 5) return asked === ECN_ACCURATE ? ECN_CLASSIC : asked;
   return ECN_ACCURATE;
