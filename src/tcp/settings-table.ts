@@ -157,8 +157,15 @@ export const TCP_SETTINGS: readonly Setting[] = [
     max: 255,
   },
   {
+    name: "net.ipv4.tcp_no_metrics_save",
+    doc: "1: a connection that ends saves nothing for the next to that peer (RFC 9040)",
+    default: 0,
+    min: 0,
+    max: 1,
+  },
+  {
     name: "net.ipv4.tcp_no_ssthresh_metrics_save",
-    doc: "Read for compatibility: nothing is saved between connections",
+    doc: "0: it saves its slow start threshold, too, and the next begins with it",
     default: 1,
     min: 0,
     max: 1,
