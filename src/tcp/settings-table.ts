@@ -137,7 +137,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
   { name: "net.ipv4.tcp_max_reordering", doc: "The most that it is adapted to", default: 300, min: 1, max: 100000 },
   {
     name: "net.ipv4.tcp_limit_output_bytes",
-    doc: "Read for compatibility: the link's queue bounds what a connection has in it",
+    doc: "Read for compatibility: what is sent is off the host at once, as with a TUN device; a full link holds its senders up",
     default: 4194304,
     min: 0,
   },
@@ -295,7 +295,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
   },
   {
     name: "net.ipv4.tcp_autocorking",
-    doc: "Read for compatibility: small writes of a batch leave together",
+    doc: "Read for compatibility: what is sent is off the host at once, as with a TUN device, and no small write waits for that",
     default: 1,
     min: 0,
     max: 1,

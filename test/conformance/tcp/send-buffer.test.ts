@@ -88,6 +88,18 @@ describe("the send buffer", () => {
     expect(t.socket.getOption("SO_SNDBUF")).toBeGreaterThan(46_080);
   });
 
+  scripted("grows by an ACK though what it lets out fills cwnd again, where the application waits (RFC 6928)", (t) => {
+    t.passive("win 65535 <mss 1000,nop,wscale 7>");
+    t.write(36_000);
+    t.takeAll();
+    expect(t.socket.poll()).toBe(0);
+    t.play("+0.1 < . 1:1(0) ack 6001");
+    t.takeAll();
+    expect([t.info("unacked"), t.info("snd_cwnd"), t.socket.poll()]).toEqual([16, 16, 4]);
+    // Two windows of 16 segments
+    expect(t.socket.getOption("SO_SNDBUF")).toBe(73_728);
+  });
+
   scripted("SO_SNDBUF doubles what is asked for, and ends the growing (RFC 9293 §3.10.2)", (t) => {
     t.connect(80, { SO_SNDBUF: 10_000 });
     t.play(`
