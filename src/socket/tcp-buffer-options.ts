@@ -2,7 +2,7 @@ import { EINVAL, SystemError } from "../base/errors.js";
 import { DF_ALWAYS } from "../ip/output.js";
 import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import { type Connection, wake } from "../tcp/connection.js";
-import { EVENT_WRITABLE, PMTU_DO, PMTU_PROBE, PMTU_WANT } from "../tcp/constants.js";
+import { EVENT_WRITABLE, PMTU_DO, PMTU_OMIT, PMTU_WANT } from "../tcp/constants.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import { setWindowClamp } from "../tcp/window.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX } from "./tcp-option.js";
@@ -14,6 +14,9 @@ const LEAST_RCVBUF = 2304;
 /** Linux's TCP_MIN_MSS and MAX_TCP_WINDOW, between which TCP_MAXSEG lies. */
 const LEAST_MSS = 88;
 const MOST_MSS = 32767;
+
+/** Linux's ip_tos2prio: best effort, bulk, interactive, interactive bulk. */
+const PRIORITY_OF_TOS = [0, 2, 6, 4];
 
 /** How much is queued and offered, and what IP makes of it. */
 export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
@@ -61,7 +64,9 @@ export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
       (c) => c.tos,
       (c, v) => {
         // RFC 3168 §5: the two low bits are ECN's, not the application's
-        c.tos = v & 0xfc;
+        const tos = v & 0xfc;
+        if (tos !== c.tos) c.priority = PRIORITY_OF_TOS[(tos >> 3) & 3] as number;
+        c.tos = tos;
       },
     ),
   ],
@@ -69,7 +74,7 @@ export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
     "IP_MTU_DISCOVER",
     between(
       0,
-      PMTU_PROBE,
+      PMTU_OMIT,
       (c) => c.pmtuDiscover,
       (c, v) => {
         c.pmtuDiscover = v;

@@ -9,6 +9,7 @@ import { wholeNumber } from "./base.js";
 import { fromDeferAccept } from "./defer-accept.js";
 import { BUFFER_OPTIONS } from "./tcp-buffer-options.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX, zeroOrOne } from "./tcp-option.js";
+import { RATE_OPTIONS } from "./tcp-rate-options.js";
 import type { OptionName } from "./types.js";
 
 /** Seconds: Linux's MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL; its TCP_FIN_TIMEOUT_MAX. */
@@ -75,6 +76,7 @@ const OPTIONS = new Map<OptionName, TcpOption>([
       },
     ),
   ],
+  ...RATE_OPTIONS,
   [
     "TCP_SYNCNT",
     between(
@@ -181,7 +183,6 @@ function setCongestion(c: Connection, name: string): void {
     throw new SystemError(name === "" ? EINVAL : ENOENT, "setsockopt", { sentence });
   }
   if (next === c.congestion) return;
-  c.congestion.release?.(c);
   c.ca = null;
   c.congestion = next;
   if (c.index >= 0) next.init(c);

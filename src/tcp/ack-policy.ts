@@ -127,10 +127,10 @@ function duplicateDue(c: Connection): boolean {
 
 /** Starts the timer of a delayed ACK. False: it is so near its end that the ACK may as well go. */
 function putOff(c: Connection): boolean {
-  const { time, settings } = c.tcp;
+  const { time } = c.tcp;
   let delay = delayOf(c);
   if (delay > DELACK_MAX) delay = DELACK_MAX;
-  if (settings.rtoMinUs < (delay + 1) * 1000) delay = Math.min(delay, Math.max(settings.rtoMinUs / 1000, 2) - 1);
+  if (c.rtoMinUs < (delay + 1) * 1000) delay = Math.min(delay, Math.max(c.rtoMinUs / 1000, 2) - 1);
   // Nothing but a FIN has ever come
   if (delay <= 0) return false;
   const at = (time.ms + delay) | 0;

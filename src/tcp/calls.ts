@@ -16,10 +16,11 @@ import {
 import { opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
 import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
+import { pieceSize } from "./pieces.js";
 import { readMoved } from "./receive-buffer.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
-import { inPieces, queueData, writePieces } from "./write.js";
+import { queueWrite } from "./write.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.
@@ -30,17 +31,19 @@ import { inPieces, queueData, writePieces } from "./write.js";
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = inPieces(c, length) ? writePieces(c, source, start, length) : queueData(c, source, start, length);
+  const n = queueWrite(c, source, start, length, pieceSize(c), true);
   if (n > 0) {
     c.pushedSeq = c.writeSeq;
-    output(c);
+    // The rest has to wait for room: Nagle's rule must not hold up what makes it
+    if (n < length) pushWaiting(c);
+    else output(c);
   }
   return n;
 }
 
 /** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
 export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = queueData(c, source, start, length);
+  const n = queueWrite(c, source, start, length, c.mss, false);
   if (n > 0) {
     c.pushedSeq = c.writeSeq;
     setUrgent(c);
@@ -196,7 +199,7 @@ export function abortConnection(c: Connection): void {
   abort(c, 0);
 }
 
-/** TCP_NODELAY was set: what waits goes, whatever else would hold it (Linux's TCP_NAGLE_PUSH). */
+/** What waits goes, whatever else would hold it (Linux's TCP_NAGLE_PUSH); so when TCP_NODELAY was set. */
 export function pushWaiting(c: Connection): void {
   if (c.index >= 0 && hasUnsent(c) && push(c, PUSH_NOW)) armPersist(c);
 }

@@ -15,6 +15,10 @@ import { forgetSynRecord, type SynRecord } from "./syn-record.js";
 /** What a connection inherits from its listener, or a renewed one from what it was. */
 export function copyOptions(from: Connection, to: Connection): void {
   to.congestion = from.congestion;
+  to.pacing = from.pacing;
+  to.maxPacingRate = from.maxPacingRate;
+  to.rtoMax = from.rtoMax;
+  to.rtoMinUs = from.rtoMinUs;
   to.sndLimit = from.sndLimit;
   to.sndLocked = from.sndLocked;
   to.rcvLimit = from.rcvLimit;
@@ -37,6 +41,7 @@ export function copyOptions(from: Connection, to: Connection): void {
   to.fastOpenNoCookie = from.fastOpenNoCookie;
   to.ttl = from.ttl;
   to.tos = from.tos;
+  to.priority = from.priority;
   to.dontFragment = from.dontFragment;
   to.pmtuDiscover = from.pmtuDiscover;
 }
@@ -94,6 +99,7 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.sndSml = c.sndUna;
   c.sndUp = c.sndUna;
   c.pushedSeq = c.sndUna;
+  c.pieceSeq = c.sndUna;
   c.rcvNxt = (c.irs + 1) | 0;
   c.rcvAcked = c.rcvNxt;
   c.rcvUp = c.rcvNxt;

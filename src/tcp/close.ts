@@ -22,6 +22,7 @@ import {
 import type { TcpContext } from "./context.js";
 import { releaseRequest } from "./fast-open.js";
 import { dropFlight } from "./flight.js";
+import { saveMetrics } from "./metrics.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { startTimeWait } from "./time-wait.js";
@@ -66,6 +67,7 @@ export function enterTimeWait(c: Connection): void {
 
 function becomeRecord(c: Connection, state: number, ms: number): void {
   const { tcp } = c;
+  saveMetrics(c);
   if (tcp.timeWaits.count >= tcp.settings.maxTimeWait) {
     tcp.counters.TcpExtTCPTimeWaitOverflow++;
     destroy(c, 0);

@@ -62,6 +62,7 @@ function chooseSequence(c: Connection): void {
   c.sndSml = c.iss;
   c.sndUp = c.iss;
   c.pushedSeq = c.writeSeq;
+  c.pieceSeq = c.writeSeq;
 }
 
 /** What our SYN offers (Linux's tcp_connect_init); RCV.WND stands in rcvNxt and rcvAdv until the peer's SYN comes. */

@@ -13,7 +13,10 @@ import {
   INITIAL_WINDOW_SEGMENTS,
   MIN_RTT_NONE,
   PMTU_WANT,
+  RATE_UNLIMITED,
   RTO_INITIAL,
+  RTO_MAX,
+  RTO_MIN,
   SSTHRESH_INFINITE,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
@@ -113,7 +116,7 @@ export class Connection extends ConnectionBits {
   rcvWscale = 0;
   route: Route | null = null;
   segsOut = 0;
-  /** us at which any segment last went (Linux's tcp_wstamp_ns). */
+  /** us at which any segment last went, or before which the next may not (Linux's tcp_wstamp_ns): see pacing.ts. */
   lastSentUs = 0;
   localAddr = 0;
   localPort = 0;
@@ -155,7 +158,7 @@ export class Connection extends ConnectionBits {
   sndSml = 0;
   /** Up to where the application asked for PSH, or half a window was written without it. */
   pushedSeq = 0;
-  /** Where the last of the pieces begins that writes are cut to (the tail of Linux's write queue). */
+  /** Where the last of the pieces begins (the tail of Linux's write queue): see pieces.ts. */
   pieceSeq = 0;
   snd: StreamBuffer | null = null;
 
@@ -164,6 +167,8 @@ export class Connection extends ConnectionBits {
   rtxTail = 0;
   timeHead = 0;
   timeTail = 0;
+  /** How many records. */
+  rtxCount = 0;
   /** Segments in flight, and of them those SACKed, held lost, and sent again (Linux's packets_out and so on). */
   packetsOut = 0;
   sackedOut = 0;
@@ -201,7 +206,6 @@ export class Connection extends ConnectionBits {
   ssthresh = SSTHRESH_INFINITE;
   /** Segments acknowledged since cwnd last grew, in congestion avoidance. */
   cwndCnt = 0;
-  cwndClamp = SSTHRESH_INFINITE;
   /** Whether cwnd was in the way, in the window of data up to cwndUsageSeq, and the most that was in flight in it. */
   cwndLimited = false;
   maxPacketsOut = 0;
@@ -254,8 +258,8 @@ export class Connection extends ConnectionBits {
   /** Bytes per second; 0: not paced. */
   pacingRate = 0;
   pacing = false;
-  /** us before which nothing more may be sent, when paced. */
-  paceUntil = 0;
+  /** SO_MAX_PACING_RATE */
+  maxPacingRate = RATE_UNLIMITED;
 
   // Round trip time: RFC 6298 in microseconds as Linux keeps it: srtt is 8 x, mdev and rttvar 4 x
   srtt = 0;
@@ -344,12 +348,17 @@ export class Connection extends ConnectionBits {
   keepInterval = 0;
   keepCount = 0;
   userTimeout = 0;
+  /** TCP_RTO_MAX_MS, TCP_RTO_MIN_US, or what the settings were when the socket was made. */
+  rtoMax = RTO_MAX;
+  rtoMinUs = RTO_MIN * 1000;
   synRetries = 0;
   linger2 = 0;
   /** TCP_NOTSENT_LOWAT, 0: the stack's. */
   notsentLowat = 0;
   /** TCP_WINDOW_CLAMP as the application set it, or 0. */
   userClamp = 0;
+  /** SO_PRIORITY: IP_TOS sets it, too. */
+  priority = 0;
   /** TCP_THIN_LINEAR_TIMEOUTS */
   thinLinear = false;
 

@@ -57,11 +57,17 @@ export const CA_LOSS = 4;
 export const SSTHRESH_INFINITE = 0x7fffffff;
 export const MIN_RTT_NONE = 0x7fffffff;
 
+/** A pacing rate that is no limit: of 64 bits, as near as a number comes. */
+export const RATE_UNLIMITED = 2 ** 64;
+
 /** IP_MTU_DISCOVER, as Linux numbers it. */
 export const PMTU_DONT = 0;
 export const PMTU_WANT = 1;
 export const PMTU_DO = 2;
 export const PMTU_PROBE = 3;
+/** ICMP is not believed: it may be forged. */
+export const PMTU_INTERFACE = 4;
+export const PMTU_OMIT = 5;
 
 /** Bits of {@link Connection.ecn}. */
 export const ECN_OK = 1;
@@ -98,6 +104,8 @@ export const PINGPONG_THRESH = 1;
 export const QUICK_ACKS = 16;
 /** Bytes of payload that one row can carry: a 64 KB IP packet less the longest headers. */
 export const GSO_MAX_PAYLOAD = 65535 - 60 - 60;
+/** What Linux makes of 64 KB less its room for headers (sk_gso_max_size): bytes of a burst, or of a buffer, at most. */
+export const GSO_MAX_SIZE = 65536 - 321;
 /** Payload up to this size is copied behind its header; above, the row points into the send buffer. */
 export const INLINE_PAYLOAD = 512;
 

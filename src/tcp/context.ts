@@ -13,6 +13,7 @@ import type { Connection } from "./connection.js";
 import { TcpCounters } from "./counters.js";
 import { FastOpen } from "./fast-open.js";
 import { IsnGenerator } from "./isn.js";
+import { Metrics } from "./metrics.js";
 import { SynOptions } from "./options.js";
 import { RateSample } from "./rate.js";
 import { Segment } from "./segment.js";
@@ -60,6 +61,7 @@ export class TcpContext {
   readonly random: Random;
   readonly cookies: SynCookies;
   readonly fastOpen: FastOpen;
+  readonly metrics = new Metrics();
   readonly connections = new Slots<Connection>();
   readonly synRecords = new Slots<SynRecord>();
   readonly timeWaits = new Slots<TimeWait>();

@@ -8,6 +8,7 @@ import {
   KIND_SYN,
   PMTU_DO,
   PMTU_DONT,
+  PMTU_INTERFACE,
   RTO_INITIAL,
   SYN_RECEIVED,
   SYN_SENT,
@@ -86,10 +87,10 @@ function aboutRecord(record: SynRecord, seq: number, report: IcmpReport): void {
  */
 function revertBackoff(c: Connection, seq: number): void {
   if (seq !== c.sndUna || c.retransmits === 0 || c.backoff === 0 || c.rtxHead === 0) return;
-  const { sent, settings, time } = c.tcp;
+  const { sent, time } = c.tcp;
   c.backoff--;
   const base = c.srtt > 0 ? estimatedRto(c) : RTO_INITIAL;
-  c.rto = Math.min(base * 2 ** c.backoff, settings.rtoMax);
+  c.rto = Math.min(base * 2 ** c.backoff, c.rtoMax);
   const elapsed = Math.floor(((time.us - (sent.data[c.rtxHead + XMIT_US] as number)) | 0) / 1000);
   if (elapsed < c.rto) {
     setSenderTimer(c, TIMER_RETRANSMIT, c.rto - elapsed);
@@ -108,7 +109,7 @@ function smallerPath(c: Connection, mtu: number): void {
   if (route === null || mtu >= route.mtu) return;
   // Smaller than IP will go, and DF is insisted on: nothing will get through
   if (pmtuDiscover === PMTU_DO && mtu < c.tcp.ip.pathMtus.minimum) c.softError = EMSGSIZE;
-  if (pmtuDiscover === PMTU_DONT) return;
+  if (pmtuDiscover === PMTU_DONT || pmtuDiscover >= PMTU_INTERFACE) return;
   if (c.pathBefore === 0) c.pathBefore = route.mtu;
   touch(c);
 }

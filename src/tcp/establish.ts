@@ -1,11 +1,12 @@
 import { SYN } from "../wire/tcp.js";
 import { setState } from "./close.js";
 import type { Connection } from "./connection.js";
-import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS, SSTHRESH_INFINITE } from "./constants.js";
+import { ESTABLISHED, INITIAL_WINDOW_SEGMENTS } from "./constants.js";
+import { recallMetrics } from "./metrics.js";
 import { beginSearch } from "./mtu-probe.js";
 import { updateMss } from "./path.js";
 import { initReceiveBuffer } from "./receive-buffer.js";
-import { noHandshakeSample, sample, updateMinRtt } from "./rtt.js";
+import { sample, updateMinRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
 import { expandSendBuffer } from "./send-buffer.js";
 import { startKeepalive } from "./timer-set.js";
@@ -32,11 +33,8 @@ export function measureHandshake(c: Connection, us: number, seg: Segment): void 
  * c.totalRetransmits counts how often the SYN was sent again, c.undoable is false unless that was for a timeout.
  */
 export function initTransfer(c: Connection): void {
-  const { settings, time } = c.tcp;
-  c.ssthresh = SSTHRESH_INFINITE;
-  c.reordering = settings.reordering;
-  // RFC 6298 §5 (5.7)
-  if (c.srtt === 0) noHandshakeSample(c);
+  const { time } = c.tcp;
+  recallMetrics(c);
   // RFC 5681 §3.1: one segment if the SYN was lost; RFC 6298's shorter RTO makes one such loss no sign of congestion
   c.cwnd = c.totalRetransmits > 1 && c.undoable ? 1 : INITIAL_WINDOW_SEGMENTS;
   c.undoable = false;

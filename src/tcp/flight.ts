@@ -31,6 +31,7 @@ export function append(c: Connection, at: number): void {
   const d = c.tcp.sent.data;
   d[at + PREV] = c.rtxTail;
   d[at + NEXT] = 0;
+  c.rtxCount++;
   if (c.rtxTail !== 0) d[c.rtxTail + NEXT] = at;
   else c.rtxHead = at;
   c.rtxTail = at;
@@ -47,6 +48,7 @@ export function remove(c: Connection, at: number): void {
   if (next !== 0) d[next + PREV] = prev;
   else c.rtxTail = prev;
   untime(c, at);
+  c.rtxCount--;
   if (c.retransHint === at) c.retransHint = 0;
   sent.give(at);
 }
@@ -112,6 +114,7 @@ export function split(c: Connection, at: number, seq: number, mss: number): bool
   const { sent } = c.tcp;
   const rest = sent.take();
   if (rest === 0) return false;
+  c.rtxCount++;
   const d = sent.data;
   const was = d[at + SEGS] as number;
   d.copyWithin(rest, at, at + STRIDE);
@@ -197,11 +200,11 @@ export function dropFlight(c: Connection): void {
   }
   c.rtxHead = 0;
   c.rtxTail = 0;
+  c.rtxCount = 0;
   c.timeHead = 0;
   c.timeTail = 0;
   c.retransHint = 0;
+  // As Linux's tcp_write_queue_purge: what else was counted TCP_INFO goes on to tell
   c.packetsOut = 0;
-  c.sackedOut = 0;
-  c.lostOut = 0;
-  c.retransOut = 0;
+  c.backoff = 0;
 }

@@ -14,8 +14,6 @@ const OPTION_ECN = 8;
 const OPTION_ECN_SEEN = 16;
 const OPTION_SYN_DATA = 32;
 
-/** Of 64 bits, as near as a number comes: no limit is known. */
-const RATE_UNLIMITED = 2 ** 64;
 /** Of 32 bits: no round trip has been measured. */
 const MIN_RTT_UNKNOWN = 0xffff_ffff;
 
@@ -124,8 +122,8 @@ export function listenerInfo(listener: Listener): TcpInfo {
 /** What is reported in every state. */
 function always(c: Connection): TcpInfo {
   return {
-    pacing_rate: c.pacingRate > 0 ? c.pacingRate : RATE_UNLIMITED,
-    max_pacing_rate: RATE_UNLIMITED,
+    pacing_rate: c.pacingRate > 0 ? c.pacingRate : c.maxPacingRate,
+    max_pacing_rate: c.maxPacingRate,
     reordering: c.reordering,
     snd_cwnd: c.cwnd,
   };

@@ -20,6 +20,7 @@ import {
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
 import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
+import { saveMetrics } from "./metrics.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
 import { pawsRejectsSegment } from "./paws.js";
@@ -233,6 +234,7 @@ function finAcknowledged(c: Connection, seg: Segment): boolean {
       enterTimeWait(c);
       return false;
     case LAST_ACK:
+      saveMetrics(c);
       destroy(c, 0);
       return false;
     default:

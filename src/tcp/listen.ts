@@ -54,17 +54,18 @@ function refuse(listener: Listener): null {
   return null;
 }
 
-/** Without cookies the last quarter of the SYN queue is for peers that are known, of which we know none. */
-function reserved(listener: Listener): boolean {
-  const { settings } = listener.tcp;
+/** Without cookies the last quarter of the SYN queue is for peers that are known. */
+function reserved(listener: Listener, seg: Segment): boolean {
+  const { metrics, settings, time } = listener.tcp;
   const most = settings.maxSynBacklog;
-  return settings.synCookies === 0 && most - listener.synCount < most >> 2;
+  if (settings.synCookies !== 0 || most - listener.synCount >= most >> 2) return false;
+  return !metrics.proven(seg.dst, seg.src, time.s);
 }
 
 function newAttempt(listener: Listener, seg: Segment, isn: number): void {
   const { tcp } = listener;
   const record = new SynRecord(listener);
-  if (!prepareRecord(record, seg) || (isn === 0 && reserved(listener))) {
+  if (!prepareRecord(record, seg) || (isn === 0 && reserved(listener, seg))) {
     refuse(listener);
     return;
   }

@@ -16,7 +16,8 @@ import {
 import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
 import { probeDue, probeSent } from "./mtu-probe.js";
-import { armPace, paced, paceSent } from "./pacing.js";
+import { armPace, paceDelay, paced } from "./pacing.js";
+import { grownHead, headPiece } from "./pieces.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
 import { rearmRetransmit, scheduleLossProbe } from "./retransmit-timer.js";
@@ -85,12 +86,13 @@ export function output(c: Connection): void {
 
 /** The window is in the way, or a cork, and nothing is in flight that would bring an ACK: ask (RFC 9293 §3.8.6.1). */
 export function armPersist(c: Connection): void {
-  if (c.packetsOut === 0 && (c.timers & TIMERS_OF_SENDER) === 0) setSenderTimer(c, TIMER_PERSIST, persistBase(c));
+  if (c.packetsOut === 0 && (c.timers & TIMERS_OF_SENDER) === 0)
+    setSenderTimer(c, TIMER_PERSIST, persistBase(c) + paceDelay(c));
 }
 
 /** The first interval of zero-window probes. */
 export function persistBase(c: Connection): number {
-  return Math.max(c.rto, Math.ceil(c.tcp.settings.rtoMinUs / 1000));
+  return Math.max(c.rto, Math.ceil(c.rtoMinUs / 1000));
 }
 
 /** @returns whether something waits and nothing is in flight, so that the persist timer has to run */
@@ -108,9 +110,11 @@ export function push(c: Connection, how: number): boolean {
   while (hasUnsent(c)) {
     const quota = quotaNow(c, how);
     if (quota === 0) break;
-    held = holdsBack(c, mss, most, how);
+    const burst = (quota < most ? quota : most) * mss;
+    const head = grownHead(c, unsentBytes(c), burst);
+    held = holdsBack(c, head, mss, most, how);
     if (held !== HELD_NOT) break;
-    const segments = sendNew(c, how === PUSH_ONE ? oneLength(c, mss) : runLength(c, mss, quota, most, how), mss, how);
+    const segments = sendNew(c, how === PUSH_ONE ? Math.min(head, mss) : runLength(c, head, mss, burst, how), mss, how);
     if (segments < 0) break;
     sent += segments;
     if (how >= PUSH_ONE) break;
@@ -131,11 +135,11 @@ function quotaNow(c: Connection, how: number): number {
 }
 
 /** Why what is next has to wait (HELD_*): for the window, for more data, or for more ACKs. */
-function holdsBack(c: Connection, mss: number, most: number, how: number): number {
-  if (!firstFits(c, mss)) return HELD_WINDOW;
-  const unsent = unsentBytes(c);
-  if (unsent <= mss) return how === PUSH && unsent < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
-  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, unsent, mss, most);
+function holdsBack(c: Connection, head: number, mss: number, most: number, how: number): number {
+  const last = head === unsentBytes(c);
+  if (!fits(c, head, last, mss)) return HELD_WINDOW;
+  if (head <= mss) return how === PUSH && last && head < mss && smallWaits(c) ? HELD_APP : HELD_NOT;
+  return how >= PUSH_ONE ? HELD_NOT : defersBurst(c, head, last, mss, most);
 }
 
 /** RFC 4821 §7.4: one segment that is larger than the others. @returns whether it went */
@@ -159,30 +163,42 @@ function finish(c: Connection, how: number, sent: number, cwndLimited: boolean):
   return false;
 }
 
+/** Sequence numbers of the first piece: its bytes, and a FIN that goes with them. */
+export function headSpan(c: Connection): number {
+  const unsent = unsentBytes(c);
+  const mss = currentMss(c);
+  const quota = cwndQuota(c);
+  const most = burstSegments(c, mss);
+  const head = grownHead(c, unsent, (quota < most ? quota : most) * mss);
+  return head === unsent && c.finQueued ? head + 1 : head;
+}
+
 /** Whether the window takes the next segment as a whole (Linux's tcp_snd_wnd_test). */
+function fits(c: Connection, head: number, last: boolean, mss: number): boolean {
+  const span = last && c.finQueued ? head + 1 : head;
+  return (head > mss ? mss : span) <= windowRoom(c);
+}
+
+/** ... of what there is. */
 export function firstFits(c: Connection, mss: number): boolean {
   const unsent = unsentBytes(c);
-  const span = unsent > mss ? mss : unsent + (c.finQueued ? 1 : 0);
-  return span <= windowRoom(c);
+  const head = headPiece(c, unsent);
+  return fits(c, head, head === unsent, mss);
 }
 
 function smallWaits(c: Connection): boolean {
   return !c.finQueued && !urgentMode(c) && nagleHolds(c);
 }
 
-function oneLength(c: Connection, mss: number): number {
-  return Math.min(unsentBytes(c), mss);
-}
-
-/** Bytes of the next row: whole segments, and the tail of the data unless it has to wait. */
-function runLength(c: Connection, mss: number, quota: number, most: number, how: number): number {
-  const unsent = unsentBytes(c);
-  if (unsent <= mss) return unsent;
+/** Bytes of the next row: whole segments of a piece, and its tail unless that has to wait. */
+function runLength(c: Connection, head: number, mss: number, burst: number, how: number): number {
+  if (head <= mss) return head;
   // Linux's TSO autosizing, which can be seen: each row ends with PSH
-  const limit = Math.min((quota < most ? quota : most) * mss, rowLimit(c, mss));
+  const limit = Math.min(burst, rowLimit(c, mss));
   const room = windowRoom(c);
-  const needed = unsent < room ? unsent : room;
+  const needed = head < room ? head : room;
   if (limit <= needed) return limit;
+  if (limit <= room && head < unsentBytes(c)) return head;
   const tail = needed % mss;
   return tail > 0 && how === PUSH && nagleHolds(c) ? needed - tail : needed;
 }
@@ -240,7 +256,6 @@ export function sendRun(c: Connection, length: number, flags: number, mss: numbe
   d[at + XMIT_US] = time.us;
   d[at + RECORD_FLAGS] = ((flags & FIN) !== 0 ? SENT_FIN : 0) | ((flags & PSH) !== 0 ? SENT_PSH : 0);
   rateSent(c, sent, at);
-  if (c.pacing) paceSent(c, length);
   if (length < segments * mss) c.sndSml = end;
   if ((flags & FIN) !== 0) c.finSent = true;
   newDataSent(c, at, segments, end);

@@ -22,7 +22,7 @@ function modelTimeout(retries: number, base: number, most: number): number {
 export function timedOut(c: Connection, retries: number): boolean {
   if (c.retransmits === 0) return false;
   const opening = c.state === SYN_SENT || c.state === SYN_RECEIVED;
-  const limit = modelTimeout(retries, opening ? 1000 : RTO_BASE_MS, c.tcp.settings.rtoMax);
+  const limit = modelTimeout(retries, opening ? 1000 : RTO_BASE_MS, c.rtoMax);
   return ((c.tcp.time.ms - c.retransStamp) | 0) >= limit;
 }
 

@@ -1,6 +1,7 @@
 import type { Connection } from "./connection.js";
 import { CA_CWR, CA_OPEN, RTO_INITIAL, TIMER_LOSS_PROBE, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
 import { opensFast } from "./fast-open.js";
+import { paceDelay } from "./pacing.js";
 import { TIMEOUT_MIN_US } from "./rack.js";
 import { XMIT_US } from "./sent.js";
 import { setSenderTimer, stopTimer } from "./timer-set.js";
@@ -23,7 +24,7 @@ export function rearmRetransmit(c: Connection): void {
   let ms = c.rto;
   // After a probe or a reordering timer: as if it had been running all the time
   if ((c.timers & (TIMER_REORDER | TIMER_LOSS_PROBE)) !== 0) ms = Math.ceil(Math.max(untilRto(c), 1) / 1000);
-  setSenderTimer(c, TIMER_RETRANSMIT, ms);
+  setSenderTimer(c, TIMER_RETRANSMIT, ms + paceDelay(c));
 }
 
 /** Values of net.ipv4.tcp_early_retrans that mean probes. */
@@ -39,10 +40,10 @@ export function scheduleLossProbe(c: Connection, advancing: boolean): boolean {
   if (c.caState !== CA_OPEN && c.caState !== CA_CWR) return false;
   let ms = RTO_INITIAL;
   // Two round trips; a lone segment's ACK may be delayed
-  if (c.srtt > 0) ms = Math.ceil(((c.srtt >> 2) + (c.packetsOut === 1 ? settings.rtoMinUs : TIMEOUT_MIN_US)) / 1000);
+  if (c.srtt > 0) ms = Math.ceil(((c.srtt >> 2) + (c.packetsOut === 1 ? c.rtoMinUs : TIMEOUT_MIN_US)) / 1000);
   const rto = advancing ? c.rto * 1000 : untilRto(c);
   if (rto > 0) ms = Math.min(ms, Math.ceil(rto / 1000));
-  setSenderTimer(c, TIMER_LOSS_PROBE, ms);
+  setSenderTimer(c, TIMER_LOSS_PROBE, ms + paceDelay(c));
   return true;
 }
 

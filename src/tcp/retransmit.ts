@@ -5,7 +5,7 @@ import type { Connection } from "./connection.js";
 import { CA_LOSS, ECN_ACC, SYN_RECEIVED, TIMER_REORDER, TIMER_RETRANSMIT } from "./constants.js";
 import { dataLength, recount, remove, sentNow, split } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
-import { armPace, paced, paceSent } from "./pacing.js";
+import { armPace, paceDelay, paced } from "./pacing.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
 import { burstSegments, currentMss } from "./send-rules.js";
@@ -56,7 +56,6 @@ export function resend(c: Connection, at: number, most: number): number {
     counters.TcpExtTCPRetransFail++;
     return wire;
   }
-  if (c.pacing) paceSent(c, length);
   again(c, at, time.us);
   return 0;
 }
@@ -175,5 +174,5 @@ export function retransmitLost(c: Connection): void {
     if (inReduction(c)) c.prrOut += segs;
     if (at === head && (c.timers & TIMER_REORDER) === 0) rearm = true;
   }
-  if (rearm) setSenderTimer(c, TIMER_RETRANSMIT, c.rto);
+  if (rearm) setSenderTimer(c, TIMER_RETRANSMIT, c.rto + paceDelay(c));
 }

@@ -84,10 +84,10 @@ function shutWindowTimeout(c: Connection): void {
 
 /** Linux's tcp_rtx_probe0_timed_out: an answer counts for twice the largest RTO, a user timeout whatever is answered. */
 function probedInVain(c: Connection): boolean {
-  const { time, settings, sent } = c.tcp;
+  const { time, sent } = c.tcp;
   const sinceSent = Math.floor(((time.us - (sent.data[c.rtxHead + XMIT_US] as number)) | 0) / 1000);
   const since = c.retransStamp !== 0 ? (time.ms - c.retransStamp) | 0 : sinceSent;
-  let most = settings.rtoMax * 2;
+  let most = c.rtoMax * 2;
   if (c.userTimeout > 0) {
     if (since > c.userTimeout) return true;
     most = Math.min(most, c.userTimeout);
@@ -104,7 +104,7 @@ function nextTimeout(c: Connection): void {
     c.rto = estimatedRto(c);
   } else if (c.state !== SYN_SENT || c.totalRto > settings.synLinearTimeouts) {
     c.backoff++;
-    c.rto = Math.min(c.rto * 2, settings.rtoMax);
+    c.rto = Math.min(c.rto * 2, c.rtoMax);
   }
   setSenderTimer(c, TIMER_RETRANSMIT, untilNext(c));
 }
@@ -149,7 +149,7 @@ function gaveUp(c: Connection): boolean {
     over = c.retransmits >= retries + linear || (c.userTimeout === 0 && timedOut(c, retries));
   } else {
     if (timedOut(c, settings.retries1)) suspectBlackHole(c);
-    const retries = c.orphan ? orphanRetries(c, c.rto < settings.rtoMax) : settings.retries2;
+    const retries = c.orphan ? orphanRetries(c, c.rto < c.rtoMax) : settings.retries2;
     over = c.userTimeout > 0 ? false : timedOut(c, retries);
   }
   if (userTimedOut(c)) over = true;

@@ -11,7 +11,7 @@ const RTO_FALLBACK = 3000;
  * the largest deviation of a round trip at once and falls slowly, never below the least RTO. @param us microseconds
  */
 export function estimate(c: Connection, us: number): void {
-  const { rtoMinUs } = c.tcp.settings;
+  const { rtoMinUs } = c;
   if (c.srtt === 0) {
     c.srtt = us << 3;
     c.mdev = us << 1;
@@ -43,7 +43,7 @@ export function estimate(c: Connection, us: number): void {
 
 /** The RTO that the estimate gives, in ms. */
 export function estimatedRto(c: Connection): number {
-  return Math.min(Math.ceil(((c.srtt >> 3) + c.rttvar) / 1000), c.tcp.settings.rtoMax);
+  return Math.min(Math.ceil(((c.srtt >> 3) + c.rttvar) / 1000), c.rtoMax);
 }
 
 /** A measurement was taken: RTO follows, and back-off ends (RFC 6298 §5.7, Karn). */

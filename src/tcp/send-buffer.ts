@@ -1,4 +1,5 @@
 import type { Connection } from "./connection.js";
+import { sendCharge } from "./pieces.js";
 import { memoryScarce } from "./pressure.js";
 
 /*
@@ -11,6 +12,8 @@ const HEADERS = 640;
 const BUFFER = 256;
 /** Segments assumed at least. */
 const LEAST = 10;
+/** Windows that there is room for, where the algorithm has no word on it. */
+const WINDOWS = 2;
 
 /** RFC 6928's window and the segment size give 87040 for an MSS of 1460, as on Linux. */
 export function expandSendBuffer(c: Connection): void {
@@ -19,7 +22,8 @@ export function expandSendBuffer(c: Connection): void {
   let unit = 1;
   while (unit < bytes) unit <<= 1;
   const segments = Math.max(LEAST, c.cwnd, c.reordering + 1);
-  const wanted = Math.min(2 * segments * (unit + BUFFER), c.tcp.settings.wmemMax);
+  const windows = c.congestion.sndbufExpand ?? WINDOWS;
+  const wanted = Math.min(windows * segments * (unit + BUFFER), c.tcp.settings.wmemMax);
   if (wanted > c.sndLimit) c.sndLimit = wanted;
 }
 
@@ -37,9 +41,15 @@ export function lowWater(c: Connection): number {
   return c.notsentLowat !== 0 ? c.notsentLowat : c.tcp.settings.notsentLowat;
 }
 
+/** Linux's sk_stream_memory_free: a write may begin another piece. */
+export function roomForPiece(c: Connection): boolean {
+  return sendCharge(c) < c.sndLimit && ((c.writeSeq - c.sndNxt) | 0) < lowWater(c);
+}
+
 /** Linux's sk_stream_is_writeable: a third of the buffer is free, and less than half of what may be is unsent. */
 export function roomToWrite(c: Connection): boolean {
   // So it is with most of what a receiver's batch touches
   if (c.sndQueued === 0 && c.tcp.settings.notsentLowat > 0) return true;
-  return (c.sndLimit - c.sndQueued) * 2 >= c.sndQueued && ((c.writeSeq - c.sndNxt) | 0) * 2 < lowWater(c);
+  const charge = sendCharge(c);
+  return (c.sndLimit - charge) * 2 >= charge && ((c.writeSeq - c.sndNxt) | 0) * 2 < lowWater(c);
 }

@@ -1,6 +1,6 @@
-import { MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
+import { TS_SPACE } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CA_RECOVERY, ECN_ACC, GSO_MAX_PAYLOAD, MIN_RTT_NONE } from "./constants.js";
+import { CA_RECOVERY, ECN_ACC, GSO_MAX_PAYLOAD, GSO_MAX_SIZE, MIN_RTT_NONE } from "./constants.js";
 import { optionBytes } from "./options.js";
 import { routeOf } from "./path.js";
 import { XMIT_US } from "./sent.js";
@@ -18,6 +18,8 @@ const NEAR_US = 1000;
 /** A burst lasts about 2^-10 s at the pacing rate. */
 const PACING_SHIFT = 10;
 const RTT_SHIFT = 9;
+/** Linux's tcp_min_tso_segs, for algorithms that have no word on it. */
+const LEAST_BURST = 2;
 
 /** Eff.snd.MSS for the next segment: less what its SACK blocks and AccECN take (RFC 6691). */
 export function currentMss(c: Connection): number {
@@ -41,14 +43,6 @@ export function windowRoom(c: Connection): number {
   return (c.sndUna + c.sndWnd - c.sndNxt) | 0;
 }
 
-/** What one buffer of Linux's write queue takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
-export function pieceSize(c: Connection): number {
-  const mss = currentMss(c);
-  const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
-  const most = half > 0 && half < GSO_MAX_PAYLOAD ? half : GSO_MAX_PAYLOAD;
-  return most > mss ? most - (most % mss) : mss;
-}
-
 /** RFC 6093: the peer has not acknowledged all that is urgent. */
 export function urgentMode(c: Connection): boolean {
   return c.urgentMode && c.sndUp !== c.sndUna;
@@ -64,14 +58,15 @@ export function nagleHolds(c: Connection): boolean {
   return ((c.sndSml - c.sndUna) | 0) > 0 && ((c.sndSml - c.sndNxt) | 0) <= 0;
 }
 
-/** Segments in a burst that lasts a millisecond at the present rate (Linux's TSO autosizing), two at least. */
+/** Segments in a burst that lasts a millisecond at the present rate (Linux's TSO autosizing), and at least what the algorithm wants. */
 export function burstSegments(c: Connection, mss: number): number {
   let bytes = Math.floor(c.pacingRate / (1 << PACING_SHIFT));
   const shift = c.minRtt === MIN_RTT_NONE ? 31 : c.minRtt >> RTT_SHIFT;
   if (shift < 31) bytes += 65536 >> shift;
-  if (bytes > GSO_MAX_PAYLOAD) bytes = GSO_MAX_PAYLOAD;
+  if (bytes > GSO_MAX_SIZE) bytes = GSO_MAX_SIZE;
   const segs = Math.floor(bytes / mss);
-  return segs > 2 ? segs : 2;
+  const least = c.congestion.minTsoSegs === undefined ? LEAST_BURST : c.congestion.minTsoSegs(c);
+  return segs > least ? segs : least;
 }
 
 /** Why what is next does not go: by the peer's window, by cwnd, or since there may soon be more to send with it. */
@@ -83,9 +78,10 @@ export const HELD_APP = 3;
 /**
  * Whether to wait for more ACKs and send more at once (Linux's tcp_tso_should_defer): never in recovery, never when the
  * last sending was long ago or the next ACK is far off.
- * @param unsent bytes, more than one segment @param most segments in a burst
+ * @param head bytes of the first piece, more than one segment @param last nothing is queued behind it
+ * @param most segments in a burst
  */
-export function defersBurst(c: Connection, unsent: number, mss: number, most: number): number {
+export function defersBurst(c: Connection, head: number, last: boolean, mss: number, most: number): number {
   if (c.caState >= CA_RECOVERY || c.rtxHead === 0) return HELD_NOT;
   const { us } = c.tcp.time;
   if (((us - c.lastSentUs) | 0) > RECENT_US) return HELD_NOT;
@@ -98,10 +94,10 @@ export function defersBurst(c: Connection, unsent: number, mss: number, most: nu
   const half = c.srtt >> 4;
   if ((c.srtt >> 3) - sinceHead > (half < NEAR_US ? half : NEAR_US)) return HELD_NOT;
   if (cong < room) {
-    if (cong <= unsent) return HELD_CWND;
-  } else if (room <= unsent) return HELD_WINDOW;
+    if (cong <= head) return HELD_CWND;
+  } else if (room <= head) return HELD_WINDOW;
   // What ends with FIN will not grow
-  return c.finQueued ? HELD_NOT : HELD_APP;
+  return last && c.finQueued ? HELD_NOT : HELD_APP;
 }
 
 /** Bytes that may go in one row; one segment where the urgent pointer must not be repeated in others. */

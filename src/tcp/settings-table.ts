@@ -151,7 +151,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
   { name: "net.ipv4.tcp_max_reordering", doc: "The most that it is adapted to", default: 300, min: 1, max: 100000 },
   {
     name: "net.ipv4.tcp_limit_output_bytes",
-    doc: "Read for compatibility: the link's queue bounds what a connection has in it",
+    doc: "Read for compatibility: what is sent is off the host at once, as with a TUN device; a full link holds its senders up",
     default: 4194304,
     min: 0,
   },
@@ -171,8 +171,15 @@ export const TCP_SETTINGS: readonly Setting[] = [
     max: 255,
   },
   {
+    name: "net.ipv4.tcp_no_metrics_save",
+    doc: "1: a connection that ends saves nothing for the next to that peer (RFC 9040)",
+    default: 0,
+    min: 0,
+    max: 1,
+  },
+  {
     name: "net.ipv4.tcp_no_ssthresh_metrics_save",
-    doc: "Read for compatibility: nothing is saved between connections",
+    doc: "0: it saves its slow start threshold, too, and the next begins with it",
     default: 1,
     min: 0,
     max: 1,
@@ -302,7 +309,7 @@ export const TCP_SETTINGS: readonly Setting[] = [
   },
   {
     name: "net.ipv4.tcp_autocorking",
-    doc: "Read for compatibility: small writes of a batch leave together",
+    doc: "Read for compatibility: what is sent is off the host at once, as with a TUN device, and no small write waits for that",
     default: 1,
     min: 0,
     max: 1,

@@ -22,6 +22,8 @@ const PLAIN = [
   ["rtoMinUs", "tcp_rto_min_us"],
   ["rtoMax", "tcp_rto_max_ms"],
   ["synLinearTimeouts", "tcp_syn_linear_timeouts"],
+  ["noMetricsSave", "tcp_no_metrics_save"],
+  ["noSsthreshMetricsSave", "tcp_no_ssthresh_metrics_save"],
   ["pacingSsRatio", "tcp_pacing_ss_ratio"],
   ["pacingCaRatio", "tcp_pacing_ca_ratio"],
   ["notsentLowat", "tcp_notsent_lowat"],
@@ -91,6 +93,8 @@ export class TcpSettings {
   rtoMinUs = 200000;
   rtoMax = 120000;
   synLinearTimeouts = 0;
+  noMetricsSave = 0;
+  noSsthreshMetricsSave = 1;
   pacingSsRatio = 200;
   pacingCaRatio = 120;
   notsentLowat = 4294967295;

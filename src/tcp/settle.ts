@@ -28,8 +28,11 @@ function settleConnection(c: Connection): void {
     c.pathBefore = 0;
     pathReported(c, before);
   }
+  // Before more is in flight: where cwnd is full the send buffer does not grow
+  if (c.noSpace) afterAcks(c);
   // What is sent bears the ACK
   output(c);
+  // What was unsent and no longer is may have been what was too much (TCP_NOTSENT_LOWAT)
   if (c.noSpace) afterAcks(c);
   if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }

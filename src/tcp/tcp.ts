@@ -56,6 +56,8 @@ export class Tcp implements Transport {
     const c = new Connection(this.context);
     const { settings } = this.context;
     c.owner = owner;
+    c.rtoMax = settings.rtoMax;
+    c.rtoMinUs = settings.rtoMinUs;
     c.sndLimit = settings.wmemDefault;
     // Half of Linux's sk_rcvbuf is overhead before the first segment shows how much there is
     c.rcvLimit = settings.rmemDefault >> 1;

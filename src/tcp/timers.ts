@@ -64,7 +64,7 @@ function persistTimeout(c: Connection): void {
   let most = settings.retries2;
   if (c.orphan) {
     // Answers keep a connection alive, but not for ever one that nobody holds (Linux's tcp_probe_timer)
-    const alive = c.rto * 2 ** Math.min(c.backoff, 16) < settings.rtoMax;
+    const alive = c.rto * 2 ** Math.min(c.backoff, 16) < c.rtoMax;
     most = orphanRetries(c, alive);
     if (!alive && c.backoff >= most) expired = true;
   }

@@ -28,6 +28,7 @@ import {
 } from "./constants.js";
 import { synOptionsOf } from "./handshake-options.js";
 import { optionBytes, writeOptions, writeSynOptions } from "./options.js";
+import { paceSent, stampSent } from "./pacing.js";
 import { routeOf } from "./path.js";
 import { urgentMode } from "./send-rules.js";
 import { windowToOffer } from "./window.js";
@@ -102,12 +103,13 @@ function sentSegments(c: Connection, seq: number, length: number, flags: number,
   if (length === 0 ? isFirst(c, seq, flags) : seqGt((seq + length) | 0, c.sndNxt))
     c.tcp.counters.TcpOutSegs += segments;
   c.segsOut += segments;
-  c.lastSentUs = c.tcp.time.us;
+  const late = stampSent(c);
   if ((flags & ACK) !== 0) ackSent(c);
   if (length === 0) return;
   if (ectDue(c, seq)) c.ecn &= ~ECN_QUEUE_CWR;
   c.dataSegsOut += segments;
   c.bytesSent += length;
+  if (c.pacing) paceSent(c, length, late);
   if (c.inFlight === 0) c.congestion.cwndEvent?.(c, CA_EVENT_TX_START);
   c.lastSend = c.tcp.time.ms;
   dataSent(c);

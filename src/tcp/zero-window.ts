@@ -1,7 +1,9 @@
 import { ACK, FIN, PSH } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { CLOSED, RTO_MAX, TIMER_PERSIST } from "./constants.js";
-import { hasUnsent, persistBase, sendRun, unsentBytes } from "./output.js";
+import { CLOSED, TIMER_PERSIST } from "./constants.js";
+import { hasUnsent, headSpan, persistBase, sendRun, unsentBytes } from "./output.js";
+import { paceDelay } from "./pacing.js";
+import { headPiece } from "./pieces.js";
 import { currentMss, windowRoom } from "./send-rules.js";
 import { setSenderTimer, stopTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
@@ -17,7 +19,7 @@ export const RESOURCE_PROBE_MS = 500;
 
 /** Interval of the next probe, ms. */
 function interval(c: Connection): number {
-  return Math.min(persistBase(c) * 2 ** Math.min(c.backoff, BACKOFF_MAX), RTO_MAX);
+  return Math.min(persistBase(c) * 2 ** Math.min(c.backoff, BACKOFF_MAX), c.rtoMax);
 }
 
 /** ... or what is left of the user timeout, if that is less. */
@@ -38,7 +40,7 @@ export function wakePeer(c: Connection): number {
   if (hasUnsent(c) && room > 0) {
     const mss = currentMss(c);
     const unsent = unsentBytes(c);
-    const length = Math.min(unsent, room, mss);
+    const length = Math.min(headPiece(c, unsent), room, mss);
     const fin = length === unsent && c.finQueued && room > length;
     const sent = sendRun(c, length, ACK | (length > 0 ? PSH : 0) | (fin ? FIN : 0), mss);
     return sent < 0 ? sent : 0;
@@ -65,18 +67,17 @@ export function probeWindow(c: Connection): void {
     if (c.backoff < settings.retries2) c.backoff++;
     ms = interval(c);
   }
-  setSenderTimer(c, TIMER_PERSIST, clamped(c, ms));
+  setSenderTimer(c, TIMER_PERSIST, clamped(c, ms) + paceDelay(c));
 }
 
 /** An ACK while nothing is in flight: if the window takes what waits, probing is over; else its time begins again. */
 export function windowAnswered(c: Connection): void {
   if (!hasUnsent(c)) return;
-  const next = Math.min(unsentBytes(c), currentMss(c)) + (c.finQueued && unsentBytes(c) <= currentMss(c) ? 1 : 0);
-  if (next <= windowRoom(c)) {
+  if (headSpan(c) <= windowRoom(c)) {
     c.backoff = 0;
     c.probesSince = 0;
     stopTimer(c, TIMER_PERSIST);
     return;
   }
-  setSenderTimer(c, TIMER_PERSIST, clamped(c, interval(c)));
+  setSenderTimer(c, TIMER_PERSIST, clamped(c, interval(c)) + paceDelay(c));
 }

@@ -36,7 +36,8 @@ export function bytesIn(c: Connection, bw: number, gain: number, us: number): nu
 
 /** Bytes per second to pace at. */
 export function pacingRateOf(c: Connection, bw: number, gain: number): number {
-  return bytesIn(c, bw, gain, PACED_US);
+  const rate = bytesIn(c, bw, gain, PACED_US);
+  return rate < c.maxPacingRate ? rate : c.maxPacingRate;
 }
 
 /** Segments that a burst has at least. */
@@ -74,7 +75,7 @@ export function inflightFor(c: Connection, ca: BbrState, bw: number, gain: numbe
 
 /** Of `inFlight` segments, those in the network when pacing lets the next burst go. */
 export function inNetwork(c: Connection, ca: BbrState, inFlight: number): number {
-  const wait = (c.paceUntil - c.tcp.time.us) | 0;
+  const wait = (c.lastSentUs - c.tcp.time.us) | 0;
   const delivered = wait > 0 ? Math.floor((bandwidth(ca) * wait) / BW_UNIT) : 0;
   // Rising: will that burst lift it to the target? Falling: will it be below it just before?
   const then = ca.pacingGain > GAIN_UNIT ? inFlight + tsoSegsGoal(c) : inFlight;

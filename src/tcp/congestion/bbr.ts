@@ -52,10 +52,6 @@ export const BBR: CongestionControl = {
     c.pacing = true;
   },
 
-  release(c: Connection): void {
-    c.pacing = false;
-  },
-
   /** Losses do not lower the threshold; what the window was is remembered. */
   ssthresh(c: Connection): number {
     saveCwnd(c, c.ca as BbrState);
@@ -186,7 +182,6 @@ function setCwnd(c: Connection, ca: BbrState, acked: number, losses: number): vo
     cwnd = recoveryCwnd(c, ca, acked, losses);
     if (!ca.packetConservation) cwnd = towardsTarget(c, ca, cwnd, acked);
   }
-  if (cwnd > c.cwndClamp) cwnd = c.cwndClamp;
   c.cwnd = ca.mode === MODE_PROBE_RTT && cwnd > MIN_WINDOW ? MIN_WINDOW : cwnd;
 }
 

@@ -25,8 +25,6 @@ export interface CongestionControl {
   readonly name: string;
   /** A connection begins with this algorithm, or changes to it: makes `c.ca`. Called again when data first flows. */
   init(c: Connection): void;
-  /** Undoes what init asked for (pacing); another algorithm follows. */
-  release?(c: Connection): void;
   /** The slow start threshold after a loss, in segments (at least 2). */
   ssthresh(c: Connection): number;
   /** `acked` segments were newly acknowledged or SACKed up to `ack`: cwnd grows. Not called when congControl exists. */

@@ -23,8 +23,7 @@ export function isCwndLimited(c: Connection): boolean {
 export function slowStart(c: Connection, acked: number): number {
   const room = c.ssthresh - c.cwnd;
   const grown = acked < room ? acked : room;
-  const cwnd = c.cwnd + grown;
-  c.cwnd = cwnd < c.cwndClamp ? cwnd : c.cwndClamp;
+  c.cwnd += grown;
   return acked - grown;
 }
 
@@ -41,7 +40,6 @@ export function congAvoidAi(c: Connection, every: number, acked: number): void {
     c.cwndCnt -= grown * every;
     c.cwnd += grown;
   }
-  if (c.cwnd > c.cwndClamp) c.cwnd = c.cwndClamp;
 }
 
 /** The window before the reduction, unless it has outgrown that since. */

@@ -107,7 +107,7 @@ export class Simulation {
       c.deliveredStamp = now | 0;
     }
     this.paceUntil = Math.max(now, this.paceUntil) + (c.mss * 1e6) / c.pacingRate;
-    c.paceUntil = Math.floor(this.paceUntil) | 0;
+    c.lastSentUs = Math.floor(this.paceUntil) | 0;
     const dropped = this.isDropped();
     if (!dropped) this.free = Math.max(now, this.free) + 1e6 / this.rate;
     let ackAt = this.free + this.rtt;
