@@ -325,7 +325,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
       case "SO_LINGER":
         return this.linger;
       case "SO_ERROR":
-        return Math.abs(this.takeError());
+        return Math.abs(this.takeError()) || this.takeSoftError();
       case "SO_TYPE":
         return SOCK_STREAM;
       case "SO_ACCEPTCONN":
@@ -370,6 +370,13 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     const { error } = this.connection;
     this.connection.error = 0;
     return error === 0 ? 0 : -error;
+  }
+
+  /** As Linux's SO_ERROR: if nothing is wrong, what an ICMP message hinted at. */
+  private takeSoftError(): number {
+    const { softError } = this.connection;
+    this.connection.softError = 0;
+    return softError;
   }
 
   private bindPort(addr: Addr, port: number, syscall: string): void {

@@ -15,7 +15,7 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from "./constants.js";
-import { opensFast } from "./fast-open.js";
+import { opensFast, suspectReset } from "./fast-open.js";
 import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
@@ -149,7 +149,10 @@ function trimOld(c: Connection, seg: Segment): void {
  */
 function checkReset(c: Connection, seg: Segment): boolean {
   if ((seg.flags & RST) === 0) return true;
-  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) return challenge(c);
+  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) {
+    suspectReset(c);
+    return challenge(c);
+  }
   reset(c);
   return false;
 }

@@ -31,7 +31,8 @@ function settleConnection(c: Connection): void {
   // What is sent bears the ACK
   output(c);
   if (c.noSpace) afterAcks(c);
-  if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
+  if (c.ackHeld) c.ackHeld = false;
+  else if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }
 
 /** The link has room again: those that found it full go on. */

@@ -26,6 +26,8 @@ export function synRecordInput(record: SynRecord, seg: Segment): Connection | nu
   if (repeatsSyn(record, seg, old)) return null;
   // An ACK of something else is for the listener, who resets it
   if ((seg.flags & ACK) !== 0 && seg.ack !== ((record.iss + 1) | 0)) {
+    // ... after a look whether it is a cookie, which is for an attempt that has no record
+    if ((seg.flags & SYN) === 0 && record.listener.recentOverflow) tcp.counters.TcpExtSyncookiesFailed++;
     resetUnknown(tcp, seg);
     return null;
   }
@@ -73,7 +75,6 @@ export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt
   if (!old && !foreign && inWindow(seg.seq, endOf(seg), record.rcvNxt, window)) {
     // RFC 5961 §3.2: only the exact number resets, another in the window is challenged
     if ((seg.flags & RST) !== 0 && seg.seq !== record.rcvNxt) return challengeReset(record, seg, sndNxt);
-    if (seg.ts && ((seg.seq - record.rcvNxt) | 0) <= 0) record.tsRecent = seg.tsval;
     return true;
   }
   if ((seg.flags & RST) === 0) {
