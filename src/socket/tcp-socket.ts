@@ -5,6 +5,7 @@ import {
   acceptConnection,
   closeConnection,
   endOfStream,
+  finTaken,
   peekConnection,
   readConnection,
   shutdownRead,
@@ -204,7 +205,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = readConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
@@ -212,7 +213,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     if (!inside(target, offset, length)) return -EINVAL;
     const c = this.connection;
     const n = peekConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   override skip(length: number): number {
@@ -221,7 +222,7 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     this.host.enter();
     const c = this.connection;
     const n = skipConnection(c, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {
@@ -363,6 +364,12 @@ export class TcpSocket extends SocketBase implements ConnectionOwner, ListenerOw
     copyOptions(this.connection, c);
     closeConnection(this.connection);
     this.connection = c;
+  }
+
+  /** Reading ends with the error. Where the peer's FIN was read up to it ends with that, and a write tells the error (Linux). */
+  private get failed(): boolean {
+    const c = this.connection;
+    return c.error !== 0 && c.rcvQueued === 0 && !finTaken(c);
   }
 
   /** The pending error, negative, once; 0: there is none. */

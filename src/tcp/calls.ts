@@ -86,8 +86,13 @@ export function skipConnection(c: Connection, length: number): number {
   return n;
 }
 
+/** The peer's FIN has come, and everything before it. */
+export function finTaken(c: Connection): boolean {
+  return c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0);
+}
+
 function emptyRead(c: Connection): number {
-  if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
+  if (c.readShut || finTaken(c)) return 0;
   if (c.state === CLOSED) return neverOpened(c) ? -ENOTCONN : 0;
   return -EAGAIN;
 }

@@ -214,7 +214,7 @@ export function fastOpenOver(c: Connection): void {
   if (state === null || !state.asked) return;
   if (c.dataSegsIn > 0) {
     if (state.proves) c.tcp.fastOpen.worked();
-  } else if (c.rcvFin && c.rcvFinSeq !== c.rcvNxt) blame(c);
+  } else if (c.rcvFin && ((c.rcvFinSeq - c.rcvNxt) | 0) > 0) blame(c);
 }
 
 /** A passive fast open whose handshake is not complete (Linux's tcp_passive_fastopen): data may be sent all the same. */

@@ -1,5 +1,5 @@
 import { ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
+import { seqGt, seqLe, seqLt, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
@@ -59,7 +59,7 @@ export function synchronized(c: Connection, seg: Segment): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (!checkAck(c, seg)) return;
-  if (isOld(c, seg)) return;
+  if (isOld(c, seg) || behindTheirFin(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
   if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
@@ -129,6 +129,21 @@ function isOld(c: Connection, seg: Segment): boolean {
   staleText(c, seg);
   c.ackDue = true;
   touch(c);
+  return true;
+}
+
+/**
+ * RFC 9293 §3.10.7.4, seventh: text that comes after the peer's FIN is ignored. What began before that and runs beyond it
+ * is a contradiction: as Linux, a reset.
+ */
+function behindTheirFin(c: Connection, seg: Segment): boolean {
+  const { state } = c;
+  if (state !== CLOSE_WAIT && state !== LAST_ACK && state !== CLOSING) return false;
+  if (seqLt(seg.seq, c.rcvNxt) && seqGt((seg.seq + seg.length) | 0, c.rcvNxt)) {
+    c.tcp.counters.TcpExtTCPAbortOnData++;
+    resetUnknown(c.tcp, seg);
+    destroy(c, state === CLOSE_WAIT ? EPIPE : ECONNRESET);
+  }
   return true;
 }
 

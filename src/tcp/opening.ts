@@ -181,7 +181,8 @@ function simultaneousOpen(c: Connection, seg: Segment): void {
   initialRcvMss(c);
   // As Linux: the round trip is measured from the SYN-ACK, which counts as the SYN sent
   sent.data[c.rtxHead + XMIT_US] = time.us;
-  if (sendSynAgain(c, SYN | ACK) === 0) counters.TcpOutSegs--;
+  const first = c.totalRetransmits === 0;
+  if (sendSynAgain(c, SYN | ACK) === 0 && first) counters.TcpOutSegs--;
 }
 
 /** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */

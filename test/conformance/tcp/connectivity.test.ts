@@ -115,6 +115,14 @@ describe("what a router hints at (RFC 1122 §4.2.3.9)", () => {
     t.play("+0.05 < . 1:1(0) ack 101");
   });
 
+  scripted("that a fragment was missing at the other end is none (Linux)", (t) => {
+    t.connect();
+    t.play("> S 0:0(0)");
+    t.icmp(TIME_EXCEEDED, 1);
+    t.state("SYN-SENT");
+    expect(t.error()).toBe("");
+  });
+
   scripted("a redirect is none of TCP's business", (t) => {
     t.passive();
     t.write(100);

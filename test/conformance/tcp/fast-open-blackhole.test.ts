@@ -91,6 +91,22 @@ describe("middleboxes that swallow fast open (RFC 7413 §7.1)", () => {
   );
 
   scripted(
+    "a FIN in order is no sign of one",
+    (t) => {
+      learn(t);
+      fast(t);
+      t.play(`
+        +0.05 < F. 1:1(0) ack 11
+        > . 11:11(0) ack 2
+        +0.05 < R 2:2(0)`);
+      t.close();
+      expect(blackholes(t)).toBe(0);
+      fast(t);
+    },
+    WATCH,
+  );
+
+  scripted(
     "a timeout that ends the attempt",
     (t) => {
       learn(t);

@@ -149,6 +149,50 @@ describe("PAWS (RFC 7323 §5.3)", () => {
   });
 });
 
+describe("after the peer's FIN (RFC 9293 §3.10.7.4, seventh)", () => {
+  /** The peer has closed; with `close`, so have we. */
+  function finished(t: Script, close: boolean): void {
+    t.passive();
+    t.play(`
+      +0.1 < F. 1:1(0) ack 1
+      > . 1:1(0) ack 2`);
+    if (!close) return;
+    t.close();
+    t.play("> F. 1:1(0) ack 2");
+  }
+
+  for (const [state, close] of [
+    ["CLOSE-WAIT", false],
+    ["LAST-ACK", true],
+  ] as const) {
+    scripted(`${state}: text and another FIN are ignored`, (t) => {
+      finished(t, close);
+      t.play(`
+        +0.05 < P. 2:12(10) ack 1
+        +0.05 < F. 2:12(10) ack 1
+        +0.05 < F. 5:5(0) ack 1`);
+      t.quiet(0.05);
+      if (!close) t.state(state);
+    });
+
+    scripted(`${state}: text from before the FIN to behind it is a contradiction: a reset`, (t) => {
+      finished(t, close);
+      t.play(`
+        +0.05 < P. 1:11(10) ack 1
+        > R 1:1(0)`);
+      expect(t.counter("TcpExtTCPAbortOnData")).toBe(1);
+      expect(t.count("connections")).toBe(0);
+      if (!close) expect(t.error()).toBe("EPIPE");
+    });
+  }
+
+  scripted("a read tells of the FIN, not of the reset behind it; the error is SO_ERROR's", (t) => {
+    finished(t, false);
+    t.play("+0.05 < R 2:2(0)");
+    expect([t.tryRead(10), t.error(), t.tryRead(10)]).toEqual([0, "EPIPE", 0]);
+  });
+});
+
 describe("TIME-WAIT and FIN-WAIT-2 in the counters", () => {
   function closed(t: Script, options: Parameters<Script["passive"]>[1] = {}): void {
     t.passive(undefined, options);
