@@ -123,8 +123,6 @@ export function queueForAccept(listener: Listener, c: Connection): void {
 export function promote(record: SynRecord, seg: Segment): Connection {
   const { listener } = record;
   const { time } = listener.tcp;
-  // RFC 7323 §4.3 (2); what completes nothing does not count, as Linux has it
-  if (record.ts && seg.ts && ((seg.seq - record.rcvNxt) | 0) <= 0) record.tsRecent = seg.tsval;
   const c = makeChild(record, seg);
   measureHandshake(c, record.sent && record.retrans === 0 ? (time.us - record.sentAt) | 0 : -1, seg);
   if (record.retries > 0) countTimeouts(c, record, seg);

@@ -60,7 +60,10 @@ export function repeatsSyn(record: SynRecord, seg: Segment, old: boolean): boole
   return true;
 }
 
-/** First, the sequence number, and the timestamps (RFC 7323 §5.3); what is amiss is answered by an ACK. */
+/**
+ * First, the sequence number, and the timestamps (RFC 7323 §5.3); what is amiss is answered by an ACK. TS.Recent is left to
+ * the connection that the segment may complete, as Linux has it.
+ */
 export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt: number): boolean {
   const { tcp } = record.listener;
   const ahead = (seg.tsecr - record.lastTsval) | 0;
