@@ -14,6 +14,7 @@ import { adjust, verifies } from "../wire/checksum.js";
 import {
   CODE_FRAGMENTATION_NEEDED,
   CODE_HOST,
+  CODE_REASSEMBLY,
   ICMP_ADDRESS_MASK,
   ICMP_ADDRESS_MASK_REPLY,
   ICMP_CHECKSUM,
@@ -206,6 +207,8 @@ export class Icmp implements Transport, ErrorSender, EchoHost {
       counters.IcmpInErrors++;
       return;
     }
+    // As Linux: that a fragment of ours was missing says nothing of the path
+    if (type === ICMP_TIME_EXCEEDED && code === CODE_REASSEMBLY) return;
     record.type = type;
     record.code = code;
     record.reporter = packet.src;

@@ -83,6 +83,15 @@ export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
       },
     ),
   ],
+  [
+    "IP_RECVERR",
+    flag(
+      (c) => c.recvErr,
+      (c, on) => {
+        c.recvErr = on;
+      },
+    ),
+  ],
   // socket(7): what is asked for is limited, then doubled; negative numbers are large ones, as in the kernel
   [
     "SO_SNDBUF",

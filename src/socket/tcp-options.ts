@@ -4,6 +4,7 @@ import { optionsChanged, pushWaiting } from "../tcp/calls.js";
 import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
 import type { Connection } from "../tcp/connection.js";
 import { TIMER_KEEPALIVE } from "../tcp/constants.js";
+import { formatKeys, parseKeys } from "../tcp/fast-open.js";
 import { setTimer, startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
 import { fromDeferAccept } from "./defer-accept.js";
@@ -175,6 +176,16 @@ function setFastOpenConnect(c: Connection, value: number, listening: boolean): v
   c.fastOpenConnect = value !== 0;
 }
 
+/** A listener's own keys, as net.ipv4.tcp_fastopen_key has them: the cookies of a second are still accepted. */
+function setFastOpenKeys(c: Connection, text: string): void {
+  const keys = parseKeys(text);
+  if (keys === null)
+    throw new SystemError(EINVAL, "setsockopt", {
+      sentence: "TCP_FASTOPEN_KEY: one key of 32 hex digits in groups of 8, or two with a comma between",
+    });
+  c.fastOpenKeys = keys;
+}
+
 /** TCP_CONGESTION: at once, on a connection too. */
 function setCongestion(c: Connection, name: string): void {
   const next = congestionNamed(name);
@@ -198,6 +209,10 @@ export function setTcpOption(c: Connection, name: OptionName, value: number | st
     setCongestion(c, String(value));
     return true;
   }
+  if (name === "TCP_FASTOPEN_KEY") {
+    setFastOpenKeys(c, String(value));
+    return true;
+  }
   const option = OPTIONS.get(name);
   if (option === undefined) return false;
   option.set(c, wholeNumber(name, value, option.min, option.max), listening);
@@ -207,6 +222,7 @@ export function setTcpOption(c: Connection, name: OptionName, value: number | st
 /** The value of an option of a connection, or null: it is none of these. @throws SystemError ENOTCONN (IP_MTU) */
 export function getTcpOption(c: Connection, name: OptionName): number | string | null {
   if (name === "TCP_CONGESTION") return c.congestion.name;
+  if (name === "TCP_FASTOPEN_KEY") return c.fastOpenKeys === null ? "" : formatKeys(c.fastOpenKeys);
   if (name !== "IP_MTU") return OPTIONS.get(name)?.get(c) ?? null;
   if (c.route === null) throw new SystemError(ENOTCONN, "getsockopt");
   return c.route.mtu;

@@ -258,7 +258,7 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
       case "SO_LINGER":
         return this.linger;
       case "SO_ERROR":
-        return Math.abs(this.takeError());
+        return Math.abs(this.takeError()) || this.takeSoftError();
       case "SO_TYPE":
         return SOCK_STREAM;
       case "SO_ACCEPTCONN":
@@ -296,6 +296,13 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     copyOptions(this.connection, c);
     closeConnection(this.connection);
     this.connection = c;
+  }
+
+  /** As Linux's SO_ERROR: if nothing is wrong, what an ICMP message hinted at. */
+  private takeSoftError(): number {
+    const { softError } = this.connection;
+    this.connection.softError = 0;
+    return softError;
   }
 
   private bindPort(addr: Addr, port: number, syscall: string): void {

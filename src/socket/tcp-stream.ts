@@ -1,5 +1,12 @@
 import { EBADF, EINVAL } from "../base/errors.js";
-import { peekConnection, readConnection, skipConnection, writeConnection, writeUrgent } from "../tcp/calls.js";
+import {
+  finTaken,
+  peekConnection,
+  readConnection,
+  skipConnection,
+  writeConnection,
+  writeUrgent,
+} from "../tcp/calls.js";
 import type { Connection } from "../tcp/connection.js";
 import type { ConnectionOwner } from "../tcp/notify.js";
 import { atMark, urgentRead } from "../tcp/urgent.js";
@@ -27,7 +34,7 @@ export abstract class TcpStream extends SocketBase implements ConnectionOwner {
     this.host.enter();
     const c = this.connection;
     const n = readConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   peek(target: Uint8Array, offset = 0, length = target.length - offset): number {
@@ -35,7 +42,7 @@ export abstract class TcpStream extends SocketBase implements ConnectionOwner {
     if (!inside(target, offset, length)) return -EINVAL;
     const c = this.connection;
     const n = peekConnection(c, target, offset, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   override skip(length: number): number {
@@ -44,7 +51,7 @@ export abstract class TcpStream extends SocketBase implements ConnectionOwner {
     this.host.enter();
     const c = this.connection;
     const n = skipConnection(c, length);
-    return n <= 0 && c.error !== 0 && c.rcvQueued === 0 ? this.takeError() : n;
+    return n <= 0 && this.failed ? this.takeError() : n;
   }
 
   write(source: Uint8Array, offset = 0, length = source.length - offset): number {
@@ -73,6 +80,12 @@ export abstract class TcpStream extends SocketBase implements ConnectionOwner {
 
   override atMark(): boolean {
     return this.open && atMark(this.connection);
+  }
+
+  /** Reading ends with the error. Where the peer's FIN was read up to it ends with that, and a write tells the error (Linux). */
+  private get failed(): boolean {
+    const c = this.connection;
+    return c.error !== 0 && c.rcvQueued === 0 && !finTaken(c);
   }
 
   /** The pending error, negative, once; 0: there is none. */

@@ -13,7 +13,7 @@ import {
   SYN_SENT,
   URGENT_NONE,
 } from "./constants.js";
-import { opensFast } from "./fast-open.js";
+import { fastOpenOver, opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
 import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
 import { pieceSize } from "./pieces.js";
@@ -89,8 +89,13 @@ export function skipConnection(c: Connection, length: number): number {
   return n;
 }
 
+/** The peer's FIN has come, and everything before it. */
+export function finTaken(c: Connection): boolean {
+  return c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0);
+}
+
 function emptyRead(c: Connection): number {
-  if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
+  if (c.readShut || finTaken(c)) return 0;
   if (c.state === CLOSED) return neverOpened(c) ? -ENOTCONN : 0;
   return -EAGAIN;
 }
@@ -159,6 +164,7 @@ export function shutdownRead(c: Connection): number {
 export function closeConnection(c: Connection): void {
   orphaned(c);
   if (c.index < 0) {
+    fastOpenOver(c);
     dropReceived(c);
     return;
   }
@@ -169,12 +175,15 @@ export function closeConnection(c: Connection): void {
     return;
   }
   c.readShut = true;
-  if (opensFast(c)) closeEarly(c);
+  if (opensFast(c) || c.state === SYN_RECEIVED) closeEarly(c);
   else shutdownWrite(c);
   if (c.index >= 0 && limitFinWait2(c, null)) refuseOrphan(c, 0);
 }
 
-/** A connection opened by fast open is closed before its SYN-ACK was answered: the FIN need not wait for that. */
+/**
+ * Closed before its SYN-ACK was answered: the FIN need not wait for that (RFC 9293 §3.10.4), as that of a half-close does,
+ * on Linux.
+ */
 function closeEarly(c: Connection): void {
   if (c.state === SYN_RECEIVED) setState(c, FIN_WAIT_1);
   c.finQueued = true;
@@ -185,6 +194,7 @@ function closeEarly(c: Connection): void {
 export function abortConnection(c: Connection): void {
   orphaned(c);
   if (c.index < 0) {
+    fastOpenOver(c);
     dropReceived(c);
     return;
   }

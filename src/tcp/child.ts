@@ -1,4 +1,4 @@
-import { FIN, MSS_DEFAULT } from "../wire/tcp.js";
+import { FIN, MSS_DEFAULT, TS_SPACE } from "../wire/tcp.js";
 import { ECN_ACCURATE, ECN_CLASSIC } from "./accecn.js";
 import { beginAccEcn, thirdAck } from "./accecn-handshake.js";
 import { noteOption } from "./accecn-option.js";
@@ -11,6 +11,7 @@ import { updateMss } from "./path.js";
 import { secondNow } from "./paws.js";
 import type { Segment } from "./segment.js";
 import { forgetSynRecord, type SynRecord } from "./syn-record.js";
+import { startKeepalive } from "./timer-set.js";
 
 /** What a connection inherits from its listener, or a renewed one from what it was. */
 export function copyOptions(from: Connection, to: Connection): void {
@@ -44,6 +45,7 @@ export function copyOptions(from: Connection, to: Connection): void {
   to.priority = from.priority;
   to.dontFragment = from.dontFragment;
   to.pmtuDiscover = from.pmtuDiscover;
+  to.recvErr = from.recvErr;
 }
 
 /** The connection of a record, in SYN-RECEIVED and in no table (Linux's tcp_create_openreq_child). */
@@ -72,9 +74,7 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;
   c.totalRetransmits = record.retrans;
-  // The SYN, and the SYN-ACK that was delivered
   c.segsIn = 1;
-  c.delivered = 1;
   c.state = SYN_RECEIVED;
   return c;
 }
@@ -147,6 +147,8 @@ export function promote(record: SynRecord, seg: Segment): Connection {
   measureHandshake(c, record.sent && record.retrans === 0 ? (time.us - record.sentAt) | 0 : -1, seg);
   if (record.retries > 0) countTimeouts(c, record, seg);
   enlist(c, record);
+  // The SYN-ACK
+  c.delivered = 1;
   initTransfer(c);
   established(c, seg);
   if ((c.ecn & ECN_ACC) !== 0) thirdAck(c, seg);
@@ -177,8 +179,14 @@ export function fastOpenChild(record: SynRecord, seg: Segment): Connection {
   c.sndWl1 = seg.seq;
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
+  c.lastAck = time.ms;
   enlist(c, record);
+  // Linux takes the timestamps off what we advertise only when the handshake is complete
+  const stamps = c.tsOk ? TS_SPACE : 0;
+  c.advMss += stamps;
   initTransfer(c);
+  c.advMss -= stamps;
+  startKeepalive(c);
   return c;
 }
 

@@ -20,7 +20,7 @@ import {
   TIMER_FIN_WAIT_2,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
-import { releaseRequest } from "./fast-open.js";
+import { fastOpenOver, releaseRequest } from "./fast-open.js";
 import { dropFlight } from "./flight.js";
 import { saveMetrics } from "./metrics.js";
 import type { Segment } from "./segment.js";
@@ -95,6 +95,7 @@ function retire(c: Connection, error: number): void {
   c.sndQueued = 0;
   if (c.orphan) {
     tcp.orphans--;
+    fastOpenOver(c);
     dropReceived(c);
   }
   wake(c, EVENT_CLOSED | EVENT_READABLE | EVENT_WRITABLE | (error !== 0 ? EVENT_ERROR : 0));
@@ -124,6 +125,22 @@ export function refuseOrphan(c: Connection, doublings: number): boolean {
   return true;
 }
 
+/**
+ * The same for one whose timer has run out (Linux's tcp_out_of_resources): one that has been silent for long, or about which
+ * an ICMP error came, counts for more.
+ * @param hope it may yet be answered: then its peer is told
+ */
+export function outOfResources(c: Connection, hope: boolean): boolean {
+  const { time, settings, counters } = c.tcp;
+  const silent = (time.ms - c.lastSend) | 0;
+  const doublings = (silent > 2 * settings.rtoMax || !hope ? 1 : 0) + (c.softError !== 0 ? 1 : 0);
+  if (!tooManyOrphans(c.tcp, doublings)) return false;
+  counters.TcpExtTCPAbortOnMemory++;
+  if (hope || silent <= TIME_WAIT_MS || (c.sndWnd === 0 && c.packetsOut === 0)) resetPeer(c);
+  destroy(c, 0);
+  return true;
+}
+
 function unblock(c: Connection): void {
   c.blocked = false;
   const { blocked } = c.tcp;
@@ -141,8 +158,9 @@ export function dropReceived(c: Connection): void {
 
 /** A RST from our side, whatever the state (Linux's tcp_send_active_reset). */
 export function resetPeer(c: Connection): void {
-  c.tcp.counters.TcpOutRsts++;
-  transmit(c, acceptableSeq(c), 0, RST | ACK);
+  const { counters } = c.tcp;
+  counters.TcpOutRsts++;
+  if (transmit(c, acceptableSeq(c), 0, RST | ACK) < 0) counters.TcpExtTCPAbortFailed++;
 }
 
 /** RFC 9293 §3.10.5: ABORT tells the peer from SYN-RECEIVED to CLOSE-WAIT; Linux so long as data is unsent as well. */

@@ -20,7 +20,7 @@ import {
   SSTHRESH_INFINITE,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
-import type { FastOpenState } from "./fast-open.js";
+import type { FastOpenKeys, FastOpenState } from "./fast-open.js";
 import type { ConnectionOwner } from "./notify.js";
 
 // Whoever changes a connection says so by these.
@@ -192,11 +192,16 @@ export class Connection extends ConnectionBits {
   dsackStart = 0;
   dsackEnd = 0;
 
+  /** What is owed at the end of this batch is put off already (the ACK of a handshake, for data to go with). */
+  ackHeld = false;
+
   // Closing
   /** Where the peer's FIN was seen. */
   rcvFinSeq = 0;
   /** What an ICMP message hinted at, should it time out (RFC 1122 §4.2.3.9). */
   softError = 0;
+  /** IP_RECVERR: ... and is told at once. */
+  recvErr = false;
 
   // Congestion (RFC 5681), in segments as Linux counts
   congestion: CongestionControl = RENO;
@@ -313,6 +318,8 @@ export class Connection extends ConnectionBits {
   deferAccept = 0;
   /** Listener's option: requests with data in the SYN that may wait (TCP_FASTOPEN); 0: off. */
   fastOpenQueue = 0;
+  /** TCP_FASTOPEN_KEY; null: those of the stack. */
+  fastOpenKeys: FastOpenKeys | null = null;
   /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE */
   fastOpenConnect = false;
   fastOpenNoCookie = false;
@@ -374,6 +381,8 @@ export class Connection extends ConnectionBits {
   totalRtoRecoveries = 0;
   totalRtoTime = 0;
   rtoStamp = 0;
+  /** Timeouts after which it went on: Linux then asks the network for another path. */
+  rehash = 0;
   /** What kept the sender (CHRONO_*), since when (us), and for how long altogether (us; doubles). */
   chrono = 0;
   chronoStart = 0;

@@ -1,7 +1,7 @@
 /**
  * What TCP counted, under nstat's names and in its order; RFC 4022 says what the first group means, Linux's
  * net/ipv4/proc.c the second. What cannot happen here (MD5, AO, the backlog of a socket that is locked, SACK records
- * that are merged, flow labels) has no counter.
+ * that are merged) has no counter, but for two that tools ask for.
  */
 export class TcpCounters {
   TcpActiveOpens = 0;
@@ -26,6 +26,7 @@ export class TcpCounters {
   TcpExtRcvPruned = 0;
   TcpExtOfoPruned = 0;
   TcpExtOutOfWindowIcmps = 0;
+  /** Always 0, like DelayedACKLocked: Linux counts here what meets a socket that a call has locked; ours are never. */
   TcpExtLockDroppedIcmps = 0;
   TcpExtTW = 0;
   TcpExtTWRecycled = 0;
@@ -128,6 +129,8 @@ export class TcpCounters {
   TcpExtTCPFastOpenPassiveAltKey = 0;
   TcpExtTCPDSACKRecvSegs = 0;
   TcpExtTCPDSACKIgnoredDubious = 0;
+  /** Timeouts after which Linux would have another path tried; the network sees nothing of it over IPv4. */
+  TcpExtTcpTimeoutRehash = 0;
   /** Segments that met no socket; answered with a reset, unless they were resets. */
   TapstackTcpNoPorts = 0;
   /** Frames taken. One that stands for several segments counts once here and several times in TcpInSegs. */

@@ -2,8 +2,9 @@ import { EMSGSIZE } from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
 import { destroy } from "./close.js";
-import { type Connection, touch } from "./connection.js";
+import { type Connection, touch, wake } from "./connection.js";
 import {
+  EVENT_ERROR,
   KIND_CONNECTION,
   KIND_SYN,
   PMTU_DO,
@@ -60,7 +61,11 @@ function aboutConnection(c: Connection, seq: number, report: IcmpReport): void {
   // Opened by fast open and accepted: it is as good as established
   const attempt = c.state === SYN_SENT || (c.state === SYN_RECEIVED && (!opensFast(c) || c.embryonic));
   if (!attempt) {
-    c.softError = report.errno;
+    // ip(7), IP_RECVERR: its owner hears of it at once; the connection goes on all the same
+    if (c.recvErr && c.owner !== null) {
+      c.error = report.errno;
+      wake(c, EVENT_ERROR);
+    } else c.softError = report.errno;
     return;
   }
   c.tcp.counters.TcpAttemptFails++;

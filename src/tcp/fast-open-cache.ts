@@ -7,6 +7,10 @@ const MOST = 4096;
 export interface CachedServer {
   mss: number;
   cookie: Uint8Array | null;
+  /** The cookie came in the experimental option. */
+  exp: boolean;
+  /** A request was not answered: 1 in RFC 7413's option, so that the next is the experimental one; 2 in that neither. */
+  tried: number;
 }
 
 /** The client's cookie cache, by the server's address. */
@@ -17,12 +21,19 @@ export class FastOpenCache {
     return this.servers.get(server) ?? null;
   }
 
-  /** @param cookie null: what is remembered stays */
-  set(server: Addr, mss: number, cookie: Uint8Array | null): void {
+  /**
+   * @param cookie null: what is remembered stays
+   * @param exp it came in the experimental option
+   * @param tried in which option one was asked for in vain (see {@link CachedServer.tried}), 0: it was not
+   */
+  set(server: Addr, mss: number, cookie: Uint8Array | null, exp: boolean, tried: number): void {
     const known = this.servers.get(server);
     if (known !== undefined) {
       known.mss = mss;
-      if (cookie !== null) known.cookie = cookie;
+      if (cookie !== null) {
+        known.cookie = cookie;
+        known.exp = exp;
+      } else if (tried > known.tried && known.cookie === null) known.tried = tried;
       return;
     }
     if (this.servers.size >= MOST)
@@ -30,6 +41,6 @@ export class FastOpenCache {
         this.servers.delete(oldest);
         break;
       }
-    this.servers.set(server, { mss, cookie });
+    this.servers.set(server, { mss, cookie, exp: cookie !== null && exp, tried: cookie === null ? tried : 0 });
   }
 }

@@ -1,8 +1,17 @@
 import { EAGAIN } from "../base/errors.js";
-import { OPTIONS_MAX, TCP_HEADER } from "../wire/tcp.js";
+import { OPTIONS_MAX, TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
 import { sendBuffer } from "./buffers.js";
 import type { Connection } from "./connection.js";
-import { FASTOPEN_CLIENT, FASTOPEN_CLIENT_NO_COOKIE, FastOpenState } from "./fast-open.js";
+import {
+  blame,
+  FAIL_NO_COOKIE,
+  FAIL_NOT_ACKED,
+  FAIL_RETRANSMITTED,
+  FASTOPEN_CLIENT,
+  FASTOPEN_CLIENT_NO_COOKIE,
+  FastOpenState,
+} from "./fast-open.js";
+import type { CachedServer } from "./fast-open-cache.js";
 import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { roomToQueue } from "./pressure.js";
@@ -21,17 +30,28 @@ export function deferConnect(c: Connection): boolean {
   const state = new FastOpenState();
   c.fastOpen = state;
   if (fastOpen.disabled) return false;
+  state.proves = fastOpen.suspected;
   const known = fastOpen.cache.get(c.remoteAddr);
   if ((settings.fastOpen & FASTOPEN_CLIENT_NO_COOKIE) !== 0 || c.fastOpenNoCookie) state.deferred = true;
   else if (known !== null && known.cookie !== null) {
     state.cookie = known.cookie;
     state.cookieLength = known.cookie.length;
+    state.exp = known.exp;
     state.deferred = true;
-  } else state.cookieLength = 0;
+  } else askForCookie(state, known);
   // The size of the SYN's segment goes by the MSS that the server once offered
   c.peerMss = known !== null ? known.mss : c.advMss;
+  if (!state.deferred) return false;
   updateMss(c);
-  return state.deferred;
+  if (c.tsOffered) c.mss -= TS_SPACE;
+  return true;
+}
+
+/** As Linux: in the experimental option after RFC 7413's was not answered, and only that once. */
+function askForCookie(state: FastOpenState, known: CachedServer | null): void {
+  state.cookieLength = 0;
+  state.exp = known !== null && known.tried === 1;
+  state.fail = FAIL_NO_COOKIE;
 }
 
 /**
@@ -75,7 +95,9 @@ export function synCookieFor(c: Connection): number {
   state.sent = true;
   o.cookie = state.cookie;
   o.cookieLength = state.cookieLength;
-  if (state.cookieLength >= 0 || state.synBytes > 0) state.offered = true;
+  o.cookieExp = state.exp;
+  if (state.cookieLength >= 0) state.asked = true;
+  if (state.asked || state.synBytes > 0) state.offered = true;
   return state.synBytes;
 }
 
@@ -87,18 +109,23 @@ export function fastOpenAnswered(c: Connection, seg: Segment): boolean {
   const state = c.fastOpen;
   if (state === null || !state.offered) return false;
   const { fastOpen, counters, memory } = c.tcp;
-  const cookie = seg.cookieLength > 0 ? memory.u8.slice(seg.cookie, seg.cookie + seg.cookieLength) : null;
-  fastOpen.cache.set(c.remoteAddr, offeredMss(seg), cookie);
+  // One that was not asked for is not taken
+  const cookie =
+    state.asked && seg.cookieLength > 0 ? memory.u8.slice(seg.cookie, seg.cookie + seg.cookieLength) : null;
   const sent = state.synBytes;
+  const unanswered = state.asked && cookie === null && sent === 0 && c.totalRetransmits === 0;
+  fastOpen.cache.set(c.remoteAddr, offeredMss(seg), cookie, seg.cookieExp, unanswered ? (state.exp ? 2 : 1) : 0);
   state.synBytes = 0;
   if (sent === 0) return false;
   if (((c.sndUna - c.iss - 1) | 0) < sent) {
+    state.fail = c.totalRetransmits > 0 ? FAIL_RETRANSMITTED : FAIL_NOT_ACKED;
     counters.TcpExtTCPFastOpenActiveFail++;
     return true;
   }
   c.synDataAcked = true;
+  // The SYN and its data came in one segment
+  if (c.delivered > 1) c.delivered--;
   counters.TcpExtTCPFastOpenActive++;
-  fastOpen.worked();
   return false;
 }
 
@@ -110,5 +137,6 @@ export function suspectBlackhole(c: Connection, expired: boolean): void {
   const state = c.fastOpen;
   if (state === null || !(state.offered || c.synDataAcked)) return;
   if (c.retransmits !== 2 && !(c.retransmits < 2 && expired)) return;
-  if (c.tcp.fastOpen.blackhole()) c.tcp.counters.TcpExtTCPFastOpenBlackhole++;
+  blame(c);
+  c.tcp.counters.TcpExtTCPFastOpenActiveFail++;
 }

@@ -9,6 +9,7 @@ import { FASTOPEN_SERVER, FASTOPEN_SERVER_NO_COOKIE, FastOpenState, releaseReque
 import { parseOptions } from "./options.js";
 import { pawsRejects, secondNow } from "./paws.js";
 import { receiveData } from "./reassembly.js";
+import { enterLoss } from "./recovery.js";
 import { rearmRetransmit } from "./retransmit-timer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
@@ -25,13 +26,15 @@ export function tryFastOpen(record: SynRecord, seg: Segment): boolean {
   const { tcp, template } = listener;
   const { fastOpen, counters, settings } = tcp;
   fastOpen.answer = null;
+  fastOpen.answerExp = seg.cookieExp;
   if (seg.cookieLength === 0) counters.TcpExtTCPFastOpenCookieReqd++;
   if ((settings.fastOpen & FASTOPEN_SERVER) === 0 || !(bringsData(seg) || seg.cookieLength >= 0)) return false;
   if (!listener.fastOpenRoom()) return false;
   if ((settings.fastOpen & FASTOPEN_SERVER_NO_COOKIE) === 0 && !template.fastOpenNoCookie) {
     if (seg.cookieLength < 0) return false;
-    const match = fastOpen.match(tcp.memory.u8, seg.cookie, seg.cookieLength, seg.src, seg.dst);
-    if (match !== 1) fastOpen.answer = fastOpen.cookieFor(seg.src, seg.dst);
+    const keys = template.fastOpenKeys;
+    const match = fastOpen.match(keys, tcp.memory.u8, seg.cookie, seg.cookieLength, seg.src, seg.dst);
+    if (match !== 1) fastOpen.answer = fastOpen.cookieFor(keys, seg.src, seg.dst);
     if (match === 0) {
       if (seg.cookieLength > 0) counters.TcpExtTCPFastOpenPassiveFail++;
       return false;
@@ -48,6 +51,7 @@ function open(record: SynRecord, seg: Segment): void {
   const c = fastOpenChild(record, seg);
   c.fastOpen = new FastOpenState();
   c.fastOpen.request = record;
+  c.fastOpen.child = true;
   listener.fastOpenPending++;
   if (seg.length > 0) takeSynData(c, seg);
   record.rcvNxt = c.rcvNxt;
@@ -86,6 +90,8 @@ export function fastOpenInput(c: Connection, seg: Segment): boolean {
     tcp.counters.TcpAttemptFails++;
     if ((seg.flags & RST) === 0) resetUnknown(tcp, seg);
     else {
+      // Twice, as Linux has it: the request, and the connection made of it
+      tcp.counters.TcpAttemptFails++;
       releaseRequest(c, true);
       destroy(c, ECONNRESET);
     }
@@ -99,10 +105,25 @@ export function fastOpenComplete(c: Connection, seg: Segment): void {
   const record = c.fastOpen?.request;
   if (record === null || record === undefined) return;
   if (c.srtt === 0) measureHandshake(c, record.retrans === 0 ? (c.tcp.time.us - record.sentAt) | 0 : -1, seg);
+  if (c.rtoStamp !== 0) c.totalRtoTime += (c.tcp.time.ms - c.rtoStamp) | 0;
+  c.rtoStamp = 0;
   c.retransmits = 0;
   c.retransStamp = 0;
   releaseRequest(c, false);
   rearmRetransmit(c);
+}
+
+/** For TCP_INFO (Linux's tcp_update_rto_stats). */
+function countTimeout(c: Connection): void {
+  const { time } = c.tcp;
+  const now = time.ms === 0 ? 1 : time.ms;
+  if (c.retransmits === 0) {
+    c.totalRtoRecoveries++;
+    c.rtoStamp = now;
+  }
+  c.retransmits++;
+  c.totalRto++;
+  if (c.retransStamp === 0) c.retransStamp = now;
 }
 
 /** Its retransmission timer: until the SYN-ACK is answered nothing else is sent again. */
@@ -118,10 +139,12 @@ export function fastOpenTimeout(c: Connection): void {
     destroy(c, c.softError !== 0 ? c.softError : ETIMEDOUT);
     return;
   }
+  // As Linux: the second is taken for the loss of what was sent meanwhile
+  if (c.retransmits === 1) enterLoss(c);
   resendSynAck(record);
   c.totalRetransmits++;
   record.retries++;
-  c.retransmits++;
+  countTimeout(c);
   const wait = Math.min(RTO_INITIAL * 2 ** Math.min(record.retries, 20), settings.rtoMax);
   setSenderTimer(c, TIMER_RETRANSMIT, wait);
 }

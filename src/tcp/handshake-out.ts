@@ -23,7 +23,9 @@ export function sendSyn(c: Connection): number {
   const bytes = c.fastOpen === null ? 0 : c.fastOpen.synBytes;
   const result = sendSynAgain(c, SYN, bytes);
   setSenderTimer(c, TIMER_RETRANSMIT, c.rto);
-  if (bytes > 0 && note(c, (c.iss + 1) | 0, (c.iss + 1 + bytes) | 0, SENT_PSH) === 0) return NO_RECORDS;
+  if (bytes === 0) return result;
+  if (note(c, (c.iss + 1) | 0, (c.iss + 1 + bytes) | 0, SENT_PSH) === 0) return NO_RECORDS;
+  if (result >= 0) c.tcp.counters.TcpExtTCPOrigDataSent++;
   return result;
 }
 

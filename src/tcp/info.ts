@@ -2,7 +2,7 @@ import { TS_SPACE } from "../wire/tcp.js";
 import type { AccEcn } from "./accecn.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
-import { DELACK_MAX, ECN_ACC, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE } from "./constants.js";
+import { DELACK_MAX, ECN_ACC, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE, SYN_RECEIVED } from "./constants.js";
 import type { Listener } from "./listen.js";
 import { deliveryRate } from "./rate.js";
 
@@ -13,6 +13,7 @@ const OPTION_WSCALE = 4;
 const OPTION_ECN = 8;
 const OPTION_ECN_SEEN = 16;
 const OPTION_SYN_DATA = 32;
+const OPTION_TFO_CHILD = 128;
 
 /** Of 32 bits: no round trip has been measured. */
 const MIN_RTT_UNKNOWN = 0xffff_ffff;
@@ -134,8 +135,8 @@ function opening(c: Connection): TcpInfo {
   const { route } = c;
   return {
     ...((c.irs | c.rcvNxt) === 0 ? null : agreed(c)),
-    // Linux takes the timestamps off what was offered
-    advmss: route === null ? 0 : c.advMss - (c.tsOk ? TS_SPACE : 0),
+    // Linux takes the timestamps off what was offered when the handshake is complete
+    advmss: route === null ? 0 : c.advMss - (c.tsOk && c.state !== SYN_RECEIVED ? TS_SPACE : 0),
     rcv_mss: route === null ? 0 : c.rcvMss,
     pmtu: route === null ? 0 : route.mtu,
   };
@@ -151,7 +152,8 @@ function agreed(c: Connection): TcpInfo {
       (scaled ? OPTION_WSCALE : 0) |
       ((c.ecn & (ECN_OK | ECN_ACC)) !== 0 ? OPTION_ECN : 0) |
       ((c.ecn & ECN_SEEN) !== 0 ? OPTION_ECN_SEEN : 0) |
-      (c.synDataAcked ? OPTION_SYN_DATA : 0),
+      (c.synDataAcked ? OPTION_SYN_DATA : 0) |
+      (c.fastOpen?.child === true ? OPTION_TFO_CHILD : 0),
     snd_wscale: scaled ? c.sndWscale : 0,
     rcv_wscale: scaled ? c.rcvWscale : 0,
   };
@@ -208,7 +210,8 @@ function timing(c: Connection): TcpInfo {
 }
 
 function receiving(c: Connection): TcpInfo {
-  const window = c.rcvWnd;
+  // What the last ACK offered, from where it stood
+  const window = (c.rcvAdv - c.rcvAcked) | 0;
   return {
     rcv_ssthresh: c.rcvSsthresh,
     rcv_rtt: c.rcvRtt >> 3,
@@ -244,5 +247,7 @@ function counts(c: Connection): TcpInfo {
     data_segs_out: c.dataSegsOut,
     data_segs_in: c.dataSegsIn,
     dsack_dups: c.dsackDups,
+    rehash: c.rehash,
+    fastopen_client_fail: c.fastOpen === null ? 0 : c.fastOpen.fail,
   };
 }

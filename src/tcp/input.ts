@@ -1,5 +1,5 @@
 import { ECONNRESET, EPIPE } from "../base/errors.js";
-import { seqGt, seqLe, seqMax } from "../wire/seqnum.js";
+import { seqGt, seqLe, seqLt, seqMax } from "../wire/seqnum.js";
 import { ACK, FIN, RST, SYN } from "../wire/tcp.js";
 import { type AccEcn, reflection } from "./accecn.js";
 import { countMarks } from "./accecn-feedback.js";
@@ -18,7 +18,7 @@ import {
   SYN_RECEIVED,
   SYN_SENT,
 } from "./constants.js";
-import { opensFast } from "./fast-open.js";
+import { opensFast, suspectReset } from "./fast-open.js";
 import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { saveMetrics } from "./metrics.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
@@ -73,7 +73,7 @@ function synchronized(c: Connection, seg: Segment, marks: boolean): void {
   if ((seg.flags & ACK) === 0) return;
   if (marks && c.state === ESTABLISHED) countMarks(c, seg);
   if (!checkAck(c, seg)) return;
-  if (isOld(c, seg)) return;
+  if (isOld(c, seg) || behindTheirFin(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
   if ((seg.flags & FIN) !== 0 && c.index >= 0) noteFin(c, seg);
@@ -146,6 +146,21 @@ function isOld(c: Connection, seg: Segment): boolean {
   return true;
 }
 
+/**
+ * RFC 9293 §3.10.7.4, seventh: text that comes after the peer's FIN is ignored. What began before that and runs beyond it
+ * is a contradiction: as Linux, a reset.
+ */
+function behindTheirFin(c: Connection, seg: Segment): boolean {
+  const { state } = c;
+  if (state !== CLOSE_WAIT && state !== LAST_ACK && state !== CLOSING) return false;
+  if (seqLt(seg.seq, c.rcvNxt) && seqGt((seg.seq + seg.length) | 0, c.rcvNxt)) {
+    c.tcp.counters.TcpExtTCPAbortOnData++;
+    resetUnknown(c.tcp, seg);
+    destroy(c, state === CLOSE_WAIT ? EPIPE : ECONNRESET);
+  }
+  return true;
+}
+
 /** Drops what was received before. */
 function trimOld(c: Connection, seg: Segment): void {
   const old = (c.rcvNxt - seg.seq) | 0;
@@ -163,7 +178,10 @@ function trimOld(c: Connection, seg: Segment): void {
  */
 function checkReset(c: Connection, seg: Segment): boolean {
   if ((seg.flags & RST) === 0) return true;
-  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) return challenge(c);
+  if (seg.seq !== c.rcvNxt && !behindFin(c, seg) && !endsSacked(c, seg.seq)) {
+    suspectReset(c);
+    return challenge(c);
+  }
   reset(c);
   return false;
 }

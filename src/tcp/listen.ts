@@ -26,9 +26,12 @@ export function listenInput(listener: Listener, seg: Segment, isn: number): Conn
   // Third, SYN; fourth, anything else is dropped, and (Linux) a SYN that is a FIN, too.
   if ((seg.flags & (SYN | FIN)) !== SYN) return null;
   const cookie = isn === 0 && wantsCookie(listener);
-  if (cookie && tcp.settings.synCookies === 0) {
-    tcp.counters.TcpExtTCPReqQFullDrop++;
-    return refuse(listener);
+  if (cookie) {
+    if (tcp.settings.synCookies === 0) {
+      tcp.counters.TcpExtTCPReqQFullDrop++;
+      return refuse(listener);
+    }
+    tcp.counters.TcpExtTCPReqQFullDoCookies++;
   }
   if (listener.full) {
     tcp.counters.TcpExtListenOverflows++;
@@ -36,7 +39,6 @@ export function listenInput(listener: Listener, seg: Segment, isn: number): Conn
   }
   parseOptions(tcp, seg);
   if (cookie) {
-    tcp.counters.TcpExtTCPReqQFullDoCookies++;
     sendCookie(listener, seg);
     return null;
   }

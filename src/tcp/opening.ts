@@ -4,9 +4,20 @@ import { ACK, FIN, RST, SYN, TS_SPACE } from "../wire/tcp.js";
 import { type AccEcn, reflection } from "./accecn.js";
 import { takeCrossedSyn, takeSynAck, thirdAck } from "./accecn-handshake.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
+import { initialRcvMss, inPingpong, moreQuickAcks } from "./ack-policy.js";
 import { destroy, setState } from "./close.js";
 import { type Connection, touch, wake } from "./connection.js";
-import { ECN_ACC, EVENT_CONNECTED, EVENT_WRITABLE, FIN_WAIT_1, SYN_RECEIVED, TIMER_RETRANSMIT } from "./constants.js";
+import {
+  ATO_MIN,
+  DELACK_MAX,
+  ECN_ACC,
+  EVENT_CONNECTED,
+  EVENT_WRITABLE,
+  FIN_WAIT_1,
+  SYN_RECEIVED,
+  TIMER_DELACK,
+  TIMER_RETRANSMIT,
+} from "./constants.js";
 import { agreeTimestamps, established, initTransfer, measureHandshake } from "./establish.js";
 import { offersFastOpen, opensFast } from "./fast-open.js";
 import { fastOpenAnswered } from "./fast-open-client.js";
@@ -14,15 +25,14 @@ import { fastOpenComplete } from "./fast-open-server.js";
 import { markLost } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
 import { beginSearch } from "./mtu-probe.js";
-import { offeredMss } from "./options.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
 import { lossWithoutCongestion } from "./recovery-path.js";
 import { dsackSet } from "./sack-out.js";
 import type { Segment } from "./segment.js";
-import { NEXT } from "./sent.js";
+import { NEXT, XMIT_US } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
-import { setSenderTimer } from "./timer-set.js";
+import { setSenderTimer, setTimer } from "./timer-set.js";
 import { sendAck } from "./transmit.js";
 
 /*
@@ -34,6 +44,8 @@ import { sendAck } from "./transmit.js";
 const SYN_SOON_MS = 2;
 /** Window without scaling. */
 const WINDOW_MAX = 65535;
+/** Linux's TCP_MAX_QUICKACKS. */
+const QUICK_ACKS = 16;
 
 /** RFC 9293 §3.10.7.3: SYN-SENT. */
 export function synSent(c: Connection, seg: Segment): void {
@@ -79,8 +91,8 @@ function takeSyn(c: Connection, seg: Segment): void {
   c.rcvAdv = (c.rcvNxt + window) | 0;
   c.rcvAcked = c.rcvNxt;
   c.sndWl1 = seg.seq;
-  const offered = offeredMss(seg);
-  c.peerMss = c.userMss > 0 && c.userMss < offered ? c.userMss : offered;
+  // RFC 9293 §3.7.1; where it says nothing, what was taken for it (TCP_MAXSEG, fast open) stands
+  if (seg.mss > 0) c.peerMss = c.userMss > 0 && c.userMss < seg.mss ? c.userMss : seg.mss;
   c.tsOk = c.tsOffered && seg.ts;
   c.sackOk = settings.sack !== 0 && seg.sackOk;
   if (c.tsOk) agreeTimestamps(c, seg.tsval, time.s);
@@ -120,9 +132,25 @@ function completeOpen(c: Connection, seg: Segment): void {
   // As Linux: what else comes with a SYN-ACK counts for fast open only (RFC 7413 §4.2.1), else the peer sends it again
   if (offersFastOpen(c)) takeRest(c, seg);
   if (c.index < 0) return;
+  // As Linux: who says that the data to come can bear it (TCP_DEFER_ACCEPT, TCP_QUICKACK 0) saves a segment
+  if (c.deferAccept > 0 || inPingpong(c)) {
+    postponeAck(c);
+    touch(c);
+    return;
+  }
   // RFC 9768 §3.2.2.1
   sendAck(c, (c.ecn & ECN_ACC) !== 0 ? reflection((c.accecn as AccEcn).synField) : 0);
   touch(c);
+}
+
+/** The ACK of the handshake waits for data to go with, for 200 ms. */
+function postponeAck(c: Connection): void {
+  c.ackDue = true;
+  c.ackHeld = true;
+  c.pingpong = 0;
+  c.ato = ATO_MIN;
+  moreQuickAcks(c, QUICK_ACKS);
+  setTimer(c, TIMER_DELACK, (c.tcp.time.ms + DELACK_MAX) | 0);
 }
 
 /** Data and FIN behind the SYN: what else was in the segment. */
@@ -146,11 +174,16 @@ function spuriousSyn(c: Connection): void {
 
 /** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
 function simultaneousOpen(c: Connection, seg: Segment): void {
+  const { sent, time, counters } = c.tcp;
   setState(c, SYN_RECEIVED);
   takeCrossedSyn(c, seg);
   beginSearch(c);
   updateMss(c);
-  sendSynAgain(c, SYN | ACK);
+  initialRcvMss(c);
+  // As Linux: the round trip is measured from the SYN-ACK, which counts as the SYN sent
+  sent.data[c.rtxHead + XMIT_US] = time.us;
+  const first = c.totalRetransmits === 0;
+  if (sendSynAgain(c, SYN | ACK) === 0 && first) counters.TcpOutSegs--;
 }
 
 /** The peer's SYN-ACK in a simultaneous open, known to acknowledge our SYN. */
@@ -164,6 +197,8 @@ export function simultaneousAck(c: Connection, seg: Segment): void {
 
 /** Our SYN, or SYN-ACK, is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came in between. */
 export function synReceivedAck(c: Connection, seg: Segment): void {
+  // The SYN-ACK, which is not among what ACKs are found to deliver
+  c.delivered++;
   if (opensFast(c)) fastOpenComplete(c, seg);
   else {
     if (c.srtt === 0) measureHandshake(c, -1, seg);

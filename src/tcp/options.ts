@@ -1,8 +1,10 @@
 import {
+  FAST_OPEN_MAGIC,
   MSS_DEFAULT,
   OPT_ACCECN_0,
   OPT_ACCECN_1,
   OPT_END,
+  OPT_EXPERIMENT,
   OPT_FAST_OPEN,
   OPT_MSS,
   OPT_NOP,
@@ -38,6 +40,7 @@ export function parseOptions(tcp: TcpContext, seg: Segment): void {
   seg.sackBlocks = 0;
   seg.cookieLength = -1;
   seg.accecn = 0;
+  seg.cookieExp = false;
   let at = seg.options;
   const end = at + seg.optionsLength;
   // Nothing but timestamps: no loop
@@ -82,11 +85,17 @@ function synOption(tcp: TcpContext, seg: Segment, kind: number, at: number, leng
   // RFC 7323 §2.3
   else if (kind === OPT_WSCALE && length === 3) seg.wscale = Math.min(u8[at + 2] as number, WSCALE_MAX);
   else if (kind === OPT_SACK_OK && length === 2) seg.sackOk = true;
-  // RFC 7413 §4.1.1: 4 to 16 bytes, even; or none, to ask for one
-  else if (kind === OPT_FAST_OPEN && (length === 2 || (length >= 6 && length <= 18 && length % 2 === 0))) {
-    seg.cookie = at + 2;
-    seg.cookieLength = length - 2;
-  }
+  else if (kind === OPT_FAST_OPEN) cookieOption(seg, at + 2, length - 2, false);
+  else if (kind === OPT_EXPERIMENT && length >= 4 && dv.getUint16(at + 2) === FAST_OPEN_MAGIC)
+    cookieOption(seg, at + 4, length - 4, true);
+}
+
+/** RFC 7413 §4.1.1: 4 to 16 bytes, even; or none, to ask for one. Of an odd length it is no such option. */
+function cookieOption(seg: Segment, at: number, length: number, experimental: boolean): void {
+  if ((length & 1) !== 0) return;
+  seg.cookie = at;
+  seg.cookieLength = length === 0 || (length >= 4 && length <= 16) ? length : -1;
+  seg.cookieExp = experimental;
 }
 
 /** What a SYN's MSS option (or its absence) says the peer takes; RFC 9293 §3.7.1: an MSS of 0 is as good as none. */
@@ -108,6 +117,8 @@ export class SynOptions {
   cookieLength = -1;
   /** RFC 9768: with the AccECN option, as far as it fits. */
   accecn = false;
+  /** In the experimental option, for a peer that knows no other. */
+  cookieExp = false;
 }
 
 /**
@@ -170,13 +181,15 @@ function writeSynRest(tcp: TcpContext, at: number, before: number, o: SynOptions
 /** RFC 7413 §4.1.1, padded behind as Linux does; left out where it does not fit. */
 function writeCookie(tcp: TcpContext, at: number, room: number, o: SynOptions): number {
   if (o.cookieLength < 0) return 0;
-  const padded = (2 + o.cookieLength + 3) & ~3;
+  const front = o.cookieExp ? 4 : 2;
+  const padded = (front + o.cookieLength + 3) & ~3;
   if (padded > room) return 0;
-  const { u8 } = tcp.memory;
-  u8[at] = OPT_FAST_OPEN;
-  u8[at + 1] = 2 + o.cookieLength;
-  for (let i = 0; i < o.cookieLength; i++) u8[at + 2 + i] = (o.cookie as Uint8Array)[i] as number;
-  for (let i = 2 + o.cookieLength; i < padded; i++) u8[at + i] = OPT_NOP;
+  const { u8, dv } = tcp.memory;
+  u8[at] = o.cookieExp ? OPT_EXPERIMENT : OPT_FAST_OPEN;
+  u8[at + 1] = front + o.cookieLength;
+  if (o.cookieExp) dv.setUint16(at + 2, FAST_OPEN_MAGIC);
+  for (let i = 0; i < o.cookieLength; i++) u8[at + front + i] = (o.cookie as Uint8Array)[i] as number;
+  for (let i = front + o.cookieLength; i < padded; i++) u8[at + i] = OPT_NOP;
   return padded;
 }
 

@@ -1,4 +1,4 @@
-import { ACK } from "../wire/tcp.js";
+import { ACK, FIN, SYN } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
 import type { TcpContext } from "./context.js";
 import type { Segment } from "./segment.js";
@@ -47,6 +47,7 @@ function overtaken(c: Connection, seg: Segment): boolean {
     (seg.flags & ACK) !== 0 &&
     seg.seq === c.rcvNxt &&
     seg.length === 0 &&
+    (seg.flags & (SYN | FIN)) === 0 &&
     seg.ack === c.sndUna &&
     !mayUpdateWindow(c, seg, seg.window << c.sndWscale) &&
     ((c.tsRecent - c.rcvTsval) | 0) <= Math.floor((c.rto * 1200) / 1000)

@@ -1,5 +1,5 @@
 import { EAGAIN, ETIMEDOUT } from "../base/errors.js";
-import { destroy } from "./close.js";
+import { destroy, outOfResources } from "./close.js";
 import type { Connection } from "./connection.js";
 import {
   CA_DISORDER,
@@ -149,12 +149,21 @@ function gaveUp(c: Connection): boolean {
     over = c.retransmits >= retries + linear || (c.userTimeout === 0 && timedOut(c, retries));
   } else {
     if (timedOut(c, settings.retries1)) suspectBlackHole(c);
-    const retries = c.orphan ? orphanRetries(c, c.rto < c.rtoMax) : settings.retries2;
+    let retries = settings.retries2;
+    if (c.orphan) {
+      const alive = c.rto < c.rtoMax;
+      retries = orphanRetries(c, alive);
+      if (outOfResources(c, alive || !timedOut(c, retries))) return true;
+    }
     over = c.userTimeout > 0 ? false : timedOut(c, retries);
   }
   if (userTimedOut(c)) over = true;
   suspectBlackhole(c, over);
-  if (!over) return false;
+  if (!over) {
+    c.rehash++;
+    c.tcp.counters.TcpExtTcpTimeoutRehash++;
+    return false;
+  }
   fail(c);
   return true;
 }

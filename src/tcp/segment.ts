@@ -44,4 +44,6 @@ export class Segment {
   /** Fast open cookie: memory offset and length; length 0 asks for one, -1 is absent. */
   cookie = 0;
   cookieLength = -1;
+  /** It came in the experimental option. */
+  cookieExp = false;
 }

@@ -34,7 +34,8 @@ function settleConnection(c: Connection): void {
   output(c);
   // What was unsent and no longer is may have been what was too much (TCP_NOTSENT_LOWAT)
   if (c.noSpace) afterAcks(c);
-  if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
+  if (c.ackHeld) c.ackHeld = false;
+  else if ((c.ackDue || c.ackNow) && decideAck(c)) sendOwedAck(c);
 }
 
 /** The link has room again: those that found it full go on. */

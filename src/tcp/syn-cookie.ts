@@ -30,10 +30,18 @@ const TS_ECN = 0x20;
 export class SynCookies {
   private readonly keys = new Int32Array(8);
   private readonly time: StackTime;
+  private spare: SynRecord | null = null;
 
   constructor(random: Random, time: StackTime) {
     for (let i = 0; i < 8; i++) this.keys[i] = random.int32();
     this.time = time;
+  }
+
+  /** A record for the length of one segment: a flood of SYNs, or of ACKs, costs no memory. */
+  borrow(listener: Listener): SynRecord {
+    this.spare ??= new SynRecord(listener);
+    this.spare.begin(listener);
+    return this.spare;
   }
 
   /** The sequence number that stands for a SYN with an MSS of MSS_TABLE[index]. */
@@ -67,7 +75,7 @@ export class SynCookies {
 /** Answers a SYN and forgets it. */
 export function sendCookie(listener: Listener, seg: Segment): void {
   const { tcp } = listener;
-  const record = new SynRecord(listener);
+  const record = tcp.cookies.borrow(listener);
   // Without timestamps there is no place for the options
   if (!seg.ts || tcp.settings.timestamps === 0) {
     seg.ts = false;
@@ -100,12 +108,12 @@ function cookieStamp(record: SynRecord): number {
 
 /**
  * An ACK for a listener that has no such attempt: does it bring back a cookie? (Linux's cookie_v4_check)
- * @returns a record of the attempt, in no table; or null
+ * @returns a record of the attempt, in no table and good until the next segment; or null
  */
 export function cookieRecord(listener: Listener, seg: Segment): SynRecord | null {
   const { tcp } = listener;
   if (tcp.settings.synCookies === 0 || !listener.recentOverflow) return null;
-  const record = new SynRecord(listener);
+  const record = tcp.cookies.borrow(listener);
   record.localAddr = seg.dst;
   record.localPort = seg.dstPort;
   record.remoteAddr = seg.src;
@@ -121,7 +129,8 @@ export function cookieRecord(listener: Listener, seg: Segment): SynRecord | null
   record.rcvNxt = seg.seq;
   record.peerMss = MSS_TABLE[index] as number;
   if (!readStamp(tcp, record, seg)) return null;
-  return takeWindow(record) ? record : null;
+  // As Linux: the window is in whole segments of what the cookie says that the peer takes
+  return takeWindow(record, record.peerMss) ? record : null;
 }
 
 /** What the echo of our timestamp says of the SYN. False: something that is no longer allowed. */

@@ -26,6 +26,8 @@ export function synRecordInput(record: SynRecord, seg: Segment): Connection | nu
   if (repeatsSyn(record, seg, old)) return null;
   // An ACK of something else is for the listener, who resets it
   if ((seg.flags & ACK) !== 0 && seg.ack !== ((record.iss + 1) | 0)) {
+    // ... after a look whether it is a cookie, which is for an attempt that has no record
+    if ((seg.flags & SYN) === 0 && record.listener.recentOverflow) tcp.counters.TcpExtSyncookiesFailed++;
     resetUnknown(tcp, seg);
     return null;
   }
@@ -58,7 +60,10 @@ export function repeatsSyn(record: SynRecord, seg: Segment, old: boolean): boole
   return true;
 }
 
-/** First, the sequence number, and the timestamps (RFC 7323 §5.3); what is amiss is answered by an ACK. */
+/**
+ * First, the sequence number, and the timestamps (RFC 7323 §5.3); what is amiss is answered by an ACK. TS.Recent is left to
+ * the connection that the segment may complete, as Linux has it.
+ */
 export function acceptable(record: SynRecord, seg: Segment, old: boolean, sndNxt: number): boolean {
   const { tcp } = record.listener;
   const ahead = (seg.tsecr - record.lastTsval) | 0;

@@ -36,17 +36,21 @@ export function prepareRecord(record: SynRecord, seg: Segment): boolean {
   }
   record.ecn = agreesTo(settings.ecn, seg.flags, seg.ecn);
   record.synField = seg.ecn;
-  return takeWindow(record);
+  return takeWindow(record, 0);
 }
 
-/** The MSS that we offer and the window to begin with. @returns false: there is no way back to the peer */
-export function takeWindow(record: SynRecord): boolean {
+/**
+ * The MSS that we offer and the window to begin with.
+ * @param unit the window is a multiple of this; 0: of the segments that we take
+ * @returns false: there is no way back to the peer
+ */
+export function takeWindow(record: SynRecord, unit: number): boolean {
   const { tcp, template } = record.listener;
   const route = tcp.ip.routeTo(record.remoteAddr, record.localAddr);
   if (route === null) return false;
   const most = advertisedMss(route);
   record.advMss = template.userMss > 0 && template.userMss < most ? template.userMss : most;
-  const mss = record.advMss - (record.ts ? TS_SPACE : 0);
+  const mss = unit > 0 ? unit : record.advMss - (record.ts ? TS_SPACE : 0);
   const initial = selectInitialWindow(tcp, template.rcvLimit, mss, record.ourScale >= 0, clampOf(template));
   record.window = initial.window;
   record.clamp = initial.clamp;

@@ -9,7 +9,7 @@ import { STAMPED, SYN_OPTIONS, sendBare } from "./stateless.js";
 
 /** A connection in SYN-RECEIVED after a passive open: small, since anybody can make many. */
 export class SynRecord extends TimerNode {
-  readonly listener: Listener;
+  listener: Listener;
   /** Name among the stack's records; -1: it stands in no table (answered by a cookie, or by fast open). */
   index = -1;
   localAddr = 0;
@@ -56,6 +56,21 @@ export class SynRecord extends TimerNode {
     this.listener = listener;
   }
 
+  /** As new, but for what {@link prepareRecord} or a cookie fills in: for one that stands in no table. */
+  begin(listener: Listener): void {
+    this.listener = listener;
+    this.peerScale = -1;
+    this.ourScale = -1;
+    this.ts = false;
+    this.tsRecent = 0;
+    this.sackOk = false;
+    this.ecn = ECN_NONE;
+    this.synField = 0;
+    this.optionSeen = 0;
+    this.sent = false;
+    this.outOfWindowAt = listener.tcp.time.ms;
+  }
+
   override onTimer(): void {
     this.listener.tcp.upcalls.synTimer(this);
   }
@@ -84,6 +99,7 @@ export function sendSynAck(record: SynRecord, tsval: number, cookie: Uint8Array 
   o.cookieLength = cookie === null ? -1 : cookie.length;
   // RFC 9768 §3.2.3.2.2: if that was what the path did not let through, the next goes without
   o.accecn = record.ecn === ECN_ACCURATE && tcp.settings.ecnOption !== 0 && !record.sent;
+  o.cookieExp = tcp.fastOpen.answerExp;
   if (record.ts) {
     if (!record.sent) record.firstTsval = tsval;
     record.lastTsval = tsval;

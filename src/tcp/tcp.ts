@@ -25,7 +25,7 @@ import { resumeBlocked, settle } from "./settle.js";
 import { resetUnknown } from "./stateless.js";
 import { synRecordInput } from "./syn-input.js";
 import { dropSynRecord, synAckTimeout } from "./syn-record.js";
-import { endTimeWait, type TimeWait, timeWaitOver } from "./time-wait.js";
+import { endTimeWait, type TimeWait } from "./time-wait.js";
 import { timeWaitInput } from "./time-wait-input.js";
 import { connectionTimer } from "./timers.js";
 
@@ -44,7 +44,7 @@ export class Tcp implements Transport {
     this.context = new TcpContext(parts, {
       connectionTimer,
       synTimer: synAckTimeout,
-      timeWaitTimer: timeWaitOver,
+      timeWaitTimer: endTimeWait,
       settleSoon,
     });
     this.ahead = new ConnectionLookAhead(this.context);

@@ -5,6 +5,8 @@ import type { Connection } from "./connection.js";
 import { FIN_WAIT_2, KIND_TIME_WAIT, TIME_WAIT_MS } from "./constants.js";
 import type { TcpContext } from "./context.js";
 
+/** A wait of no more than this counts as one cut short (FIN-WAIT-2 with a small tcp_fin_timeout). */
+const SHORT_WAIT_MS = 4000;
 /** A connection that takes the place of a TIME-WAIT begins at least this far above it, as Linux has it. */
 const GAP = 65535 + 2;
 
@@ -75,12 +77,6 @@ export function restartTimeWait(record: TimeWait): void {
   wheel.arm(record, (time.ms + TIME_WAIT_MS) | 0);
 }
 
-/** The record has waited long enough. */
-export function timeWaitOver(record: TimeWait): void {
-  record.tcp.counters.TcpExtTW++;
-  endTimeWait(record);
-}
-
 /** The record goes: its time is over, it was reset, or it gives way to a new connection. */
 export function endTimeWait(record: TimeWait): void {
   const { tcp } = record;
@@ -98,6 +94,9 @@ export function endTimeWait(record: TimeWait): void {
 export function startTimeWait(c: Connection, state: number, ms: number): void {
   const { tcp } = c;
   const record = new TimeWait(c, state);
+  // Counted when it begins, and by its length, as Linux does
+  if (ms <= SHORT_WAIT_MS) tcp.counters.TcpExtTWKilled++;
+  else tcp.counters.TcpExtTW++;
   tcp.tuples.set(c.localAddr, c.localPort, c.remoteAddr, c.remotePort, (record.index << 2) | KIND_TIME_WAIT);
   tcp.wheel.arm(record, (tcp.time.ms + ms) | 0);
 }

@@ -1,6 +1,6 @@
 import { ETIMEDOUT } from "../base/errors.js";
 import { delackTimeout, sackDelayTimeout } from "./ack-timers.js";
-import { abort, destroy, finWait2Timeout } from "./close.js";
+import { abort, destroy, finWait2Timeout, outOfResources } from "./close.js";
 import { type Connection, wake } from "./connection.js";
 import {
   CLOSED,
@@ -67,6 +67,7 @@ function persistTimeout(c: Connection): void {
     const alive = c.rto * 2 ** Math.min(c.backoff, 16) < c.rtoMax;
     most = orphanRetries(c, alive);
     if (!alive && c.backoff >= most) expired = true;
+    else if (outOfResources(c, true)) return;
   }
   if (!expired && c.probes < most) {
     probeWindow(c);

@@ -1,4 +1,4 @@
-import { EAGAIN, EPIPE } from "../base/errors.js";
+import { EAGAIN, EINPROGRESS, EPIPE } from "../base/errors.js";
 import { sendBuffer } from "./buffers.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
 import { restartAfterIdle } from "./congestion/window.js";
@@ -87,7 +87,7 @@ function earlyWrite(c: Connection, source: Uint8Array, start: number, length: nu
   if (c.state === SYN_SENT && awaitsWrite(c)) {
     const n = queueSynData(c, source, start, length);
     if (n >= 0) startOpen(c);
-    return n;
+    return n === 0 ? -EINPROGRESS : n;
   }
   // Linux waits for ESTABLISHED; RFC 9293 §3.10.2 would queue
   if (c.state === SYN_SENT || c.state === SYN_RECEIVED) return c.finQueued ? -EPIPE : -EAGAIN;

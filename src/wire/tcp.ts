@@ -36,6 +36,9 @@ export const OPT_FAST_OPEN = 34;
 /** RFC 9768 §3.2.3: AccECN with its counters in either order. */
 export const OPT_ACCECN_0 = 172;
 export const OPT_ACCECN_1 = 174;
+/** RFC 6994: an experiment, told by the two bytes that follow; those of fast open before it had a kind of its own. */
+export const OPT_EXPERIMENT = 254;
+export const FAST_OPEN_MAGIC = 0xf989;
 /** Option bytes of a header at most. */
 export const OPTIONS_MAX = 40;
 /** Timestamps as every segment carries them, with the two NOPs in front. */

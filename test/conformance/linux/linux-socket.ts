@@ -199,6 +199,7 @@ export class LinuxSocket implements Socket {
   setOption(name: OptionName, value: number | string): void {
     const [level, number] = known(name);
     let bytes = typeof value === "string" ? Buffer.from(value).toString("hex") : int32(value);
+    if (name === "TCP_FASTOPEN_KEY") bytes = keyBytes(String(value));
     if (name === "SO_LINGER") bytes = int32(Number(value) < 0 ? 0 : 1, Math.max(0, Number(value)));
     this.must("set", `${level} ${number} ${bytes}`);
   }
@@ -251,6 +252,11 @@ export class LinuxSocket implements Socket {
     const rc = this.call(verb, rest);
     if (rc < 0) throw error(verb === "set" ? "setsockopt" : verb, rc);
   }
+}
+
+/** Keys as the stack has them, in the kernel's bytes. */
+function keyBytes(text: string): string {
+  return int32(...text.split(/[-,]/).map((word) => Number.parseInt(word, 16)));
 }
 
 function known(name: OptionName): readonly [number, number] {

@@ -238,4 +238,28 @@ describe("SYN cookies (RFC 4987 §3.6)", () => {
     },
     ALWAYS,
   );
+
+  scripted(
+    "a flood costs the answers, and no record",
+    (t) => {
+      t.listen();
+      const { cookies } = t.stack.tcp.context;
+      const borrow = cookies.borrow.bind(cookies);
+      const records = new Set<unknown>();
+      cookies.borrow = (listener) => {
+        const record = borrow(listener);
+        records.add(record);
+        return record;
+      };
+      for (let port = 40_001; port <= 40_100; port++)
+        t.play(`
+        < [${port}] S 0:0(0) win 65535 <mss ${port % 2 === 0 ? 1460 : 536}>
+        > [${port}] S. 0:0(0) ack 1 <mss 1460>`);
+      t.play("< [40100] . 1:1(0) ack 1");
+      expect([records.size, t.count("synRecords"), t.count("connections")]).toEqual([1, 0, 1]);
+      t.accept();
+      expect(t.info("snd_mss")).toBe(1460);
+    },
+    { config: { "net.ipv4.tcp_syncookies": 2 } },
+  );
 });

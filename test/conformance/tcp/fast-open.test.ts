@@ -384,6 +384,8 @@ describe("the client: TCP_FASTOPEN_CONNECT (RFC 7413 §4.1.3, §4.2.1)", () => {
       > . 101:101(0) ack 1`);
       t.state("ESTABLISHED");
       expect(t.counter("TcpExtTCPFastOpenActive")).toBe(1);
+      // SYN and data came in one segment
+      expect(t.info("delivered")).toBe(1);
       t.write(50);
       t.play("> P. 101:151(50) ack 1");
     },

@@ -517,14 +517,15 @@ describe("simultaneous open", () => {
     expect(t.error()).toBe("ECONNRESET");
   });
 
-  scripted("CLOSE in SYN-RECEIVED waits for ESTABLISHED, then FIN", (t) => {
+  scripted("CLOSE in SYN-RECEIVED: the FIN goes at once (RFC 9293 §3.10.4)", (t) => {
     half(t);
     t.play("> S. 0:0(0) ack 1");
     t.close();
+    t.play("> F. 1:1(0) ack 1");
+    t.state("FIN-WAIT-1");
     t.play(`
-      < . 1:1(0) ack 1
-      > F. 1:1(0) ack 1
-      < F. 1:1(0) ack 2
+      +0.1 < . 1:1(0) ack 1
+      +0.1 < F. 1:1(0) ack 2
       > . 2:2(0) ack 2`);
     expect(t.count("timeWaits")).toBe(1);
   });

@@ -34,27 +34,27 @@ describe("fast open keys", () => {
   });
 
   it("make cookies as Linux does", () => {
-    expect(hex(fastOpen({ fastOpenKey: A }).fastOpen.cookieFor(CLIENT, SERVER))).toBe("3021b9d889017eeb");
+    expect(hex(fastOpen({ fastOpenKey: A }).fastOpen.cookieFor(null, CLIENT, SERVER))).toBe("3021b9d889017eeb");
   });
 
   it("without a setting they are random, and stay", () => {
     const { fastOpen: f } = fastOpen({});
-    const first = hex(f.cookieFor(CLIENT, SERVER));
-    expect(hex(f.cookieFor(CLIENT, SERVER))).toBe(first);
+    const first = hex(f.cookieFor(null, CLIENT, SERVER));
+    expect(hex(f.cookieFor(null, CLIENT, SERVER))).toBe(first);
     expect(first).not.toBe("3021b9d889017eeb");
   });
 
   it("the second is still accepted, and told apart (RFC 7413 §5.2)", () => {
     const { fastOpen: f, settings } = fastOpen({ fastOpenKey: A });
-    const old = f.cookieFor(CLIENT, SERVER).slice();
+    const old = f.cookieFor(null, CLIENT, SERVER).slice();
     settings.fastOpenKey = `${B},${A}`;
-    const made = f.cookieFor(CLIENT, SERVER).slice();
-    expect(f.match(made, 0, 8, CLIENT, SERVER)).toBe(1);
-    expect(f.match(old, 0, 8, CLIENT, SERVER)).toBe(2);
-    expect(f.match(old, 0, 8, SERVER, CLIENT)).toBe(0);
-    expect(f.match(old, 0, 4, CLIENT, SERVER)).toBe(0);
+    const made = f.cookieFor(null, CLIENT, SERVER).slice();
+    expect(f.match(null, made, 0, 8, CLIENT, SERVER)).toBe(1);
+    expect(f.match(null, old, 0, 8, CLIENT, SERVER)).toBe(2);
+    expect(f.match(null, old, 0, 8, SERVER, CLIENT)).toBe(0);
+    expect(f.match(null, old, 0, 4, CLIENT, SERVER)).toBe(0);
     settings.fastOpenKey = B;
-    expect(f.match(old, 0, 8, CLIENT, SERVER)).toBe(0);
+    expect(f.match(null, old, 0, 8, CLIENT, SERVER)).toBe(0);
   });
 });
 
@@ -85,14 +85,22 @@ describe("the client's cache", () => {
   it("remembers the last cookie and MSS of a server", () => {
     const cache = new FastOpenCache();
     expect(cache.get(SERVER)).toBe(null);
-    cache.set(SERVER, 1460, Uint8Array.of(1, 2, 3, 4));
-    cache.set(SERVER, 1400, null);
-    expect(cache.get(SERVER)).toEqual({ mss: 1400, cookie: Uint8Array.of(1, 2, 3, 4) });
+    cache.set(SERVER, 1460, Uint8Array.of(1, 2, 3, 4), false, 0);
+    cache.set(SERVER, 1400, null, false, 1);
+    expect(cache.get(SERVER)).toEqual({ mss: 1400, cookie: Uint8Array.of(1, 2, 3, 4), exp: false, tried: 0 });
+  });
+
+  it("remembers in which option a cookie was asked for in vain, until there is one", () => {
+    const cache = new FastOpenCache();
+    for (const tried of [1, 2, 1]) cache.set(SERVER, 1460, null, false, tried);
+    expect(cache.get(SERVER)).toEqual({ mss: 1460, cookie: null, exp: false, tried: 2 });
+    cache.set(SERVER, 1460, Uint8Array.of(1, 2, 3, 4), true, 0);
+    expect(cache.get(SERVER)).toEqual({ mss: 1460, cookie: Uint8Array.of(1, 2, 3, 4), exp: true, tried: 2 });
   });
 
   it("forgets the oldest of too many", () => {
     const cache = new FastOpenCache();
-    for (let i = 0; i <= 4096; i++) cache.set(i, 1460, null);
+    for (let i = 0; i <= 4096; i++) cache.set(i, 1460, null, false, 0);
     expect(cache.get(0)).toBe(null);
     expect(cache.get(1)).not.toBe(null);
     expect(cache.get(4096)).not.toBe(null);

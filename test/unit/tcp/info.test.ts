@@ -105,10 +105,13 @@ describe("info() has the formulas of tcp_get_info()", () => {
     });
   });
 
-  it("the receive window is what may still come", () => {
+  it("the receive window is what the last ACK offered", () => {
     const c = established();
+    c.rcvAcked = c.rcvNxt;
     expect(connectionInfo(c).rcv_wnd).toBe(10000);
     c.rcvNxt = 15001;
+    expect(connectionInfo(c).rcv_wnd).toBe(10000);
+    c.rcvAcked = 15001;
     expect(connectionInfo(c).rcv_wnd).toBe(0);
   });
 

@@ -112,6 +112,7 @@ describe("the options of a SYN, laid out as Linux does", () => {
     ["mss, sackOK, TS", { sackOk: true, ts: true }, [...MSS, 4, 2, ...TS]],
     ["all", { sackOk: true, ts: true, wscale: 7 }, [...MSS, 4, 2, ...TS, 1, 3, 3, 7]],
     ["a request for a cookie", { cookieLength: 0 }, [...MSS, 34, 2, 1, 1]],
+    ["... in the experimental option", { cookieLength: 0, cookieExp: true }, [...MSS, 254, 4, 0xf9, 0x89]],
     [
       "a cookie, padded",
       { cookie: Uint8Array.of(1, 2, 3, 4), cookieLength: 4, wscale: 1 },

@@ -202,7 +202,7 @@ describe("takeNext", () => {
     world.clock.advance(2_000_000);
     expect([send(100), send(100)]).toEqual([true, true]);
     for (;;) {
-      const room = socket.info().rcv_wnd as number;
+      const room = (socket as unknown as { connection: Connection }).connection.rcvWnd;
       if (room === 0) break;
       expect(send(Math.min(room, 500))).toBe(true);
     }
