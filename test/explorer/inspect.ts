@@ -20,6 +20,7 @@ import {
 } from "../../src/tcp/constants.js";
 
 import { auditFlight, auditRanges, recordsOf } from "./inspect-flight.js";
+import { OURS, PEER } from "./wire.js";
 
 /*
  * All that the explorer knows of the stack's inside: when the TCB changes, this file does (and
@@ -209,8 +210,10 @@ export function listenerRoom(stack: Stack, socket: Socket): { syn: boolean; agai
   const { listener } = socket as TcpSocket;
   if (listener === null) return { syn: false, again: false, ack: false };
   const ack = !listener.full;
-  const most = stack.tcp.context.settings.maxSynBacklog;
-  const reserved = most - listener.synCount < most >> 2;
+  const { settings, metrics, time } = stack.tcp.context;
+  const most = settings.maxSynBacklog;
+  // The last quarter is for peers that have been heard of before
+  const reserved = most - listener.synCount < most >> 2 && !metrics.proven(OURS, PEER, time.s);
   return { syn: ack && !listener.synQueueFull && !reserved, again: ack, ack };
 }
 
