@@ -19,8 +19,10 @@ import { opensFast } from "./fast-open.js";
 import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
+import { aheadEnd } from "./out-of-order.js";
 import { pawsRejectsSegment } from "./paws.js";
 import { noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
+import { measureRttByEcho } from "./receive-buffer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
@@ -58,7 +60,9 @@ export function synchronized(c: Connection, seg: Segment): void {
   if (!checkSyn(c, seg)) return;
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
+  const measured = c.sawTs && c.state === ESTABLISHED;
   if (!checkAck(c, seg)) return;
+  if (measured) measureRttByEcho(c, seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0));
   if (isOld(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
@@ -155,8 +159,7 @@ function checkReset(c: Connection, seg: Segment): boolean {
 }
 
 function endsSacked(c: Connection, seq: number): boolean {
-  const { ooo } = c;
-  return c.sackOk && ooo !== null && c.oooCount > 0 && ooo[2 * c.oooCount - 1] === seq;
+  return c.sackOk && c.oooCount > 0 && aheadEnd(c) === seq;
 }
 
 function reset(c: Connection): void {

@@ -16,7 +16,8 @@ import {
 import type { TcpContext } from "./context.js";
 import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
-import { chargeReceived, dataArrived, measureRttByEcho } from "./receive-buffer.js";
+import { dataArrived, measureRttByEcho } from "./receive-buffer.js";
+import { chargeOf, chargeReceived, hasRoom } from "./receive-queue.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const HEADER = TCP_HEADER;
@@ -41,6 +42,8 @@ const STAMPS_OK = TS_OK;
 /** From TCP's header back to the second octet of an IPv4 header without options; its last two bits are ECN's. */
 const TOS_BACK = 19;
 const NOT_ECT = 0;
+/** Of a page's size. */
+const PAGE_REST = 4095;
 const CE = 3;
 
 /**
@@ -77,11 +80,19 @@ function isPlain(c: Connection, l4: number, seq: number, length: number, options
   if ((word & 0xffff) << c.sndWscale !== c.sndWnd || length > ((c.rcvAdv - seq) | 0)) return false;
   const { bits } = c;
   if (c.oooCount > 0 || (bits & UNUSUAL) !== 0 || c.urgent !== URGENT_NONE) return false;
-  if (!mayKeep(c, false)) return false;
+  if (!mayKeep(c, false) || !(hasRoom(c) || fitsPage(c, length + options))) return false;
   if (c.ecn !== 0 && !notMarked(c, c.tcp.memory.dv.getUint8(l4 - TOS_BACK))) return false;
   if ((bits & STAMPS_OK) === 0) return options === 0;
   // RFC 7323 §5.3, R1: what is older than the last is looked at more closely
   return options !== 0 && ((c.tcp.memory.dv.getInt32(l4 + 24) - c.tsRecent) | 0) >= 0;
+}
+
+/**
+ * Linux asks for room only where it has to take another page: what its header prediction finds to fit into the last one
+ * is queued, whatever there is already.
+ */
+function fitsPage(c: Connection, n: number): boolean {
+  return chargeOf(n) <= (-c.rcvCharge & PAGE_REST);
 }
 
 /** RFC 3168 §6.1.3: whether the segment's ECN field says nothing new. */
@@ -99,10 +110,10 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   counters.TcpExtTCPHPHits++;
   c.segsIn++;
   c.dataSegsIn++;
-  c.bytesReceived += length;
   c.sndWl1 = seq;
   c.keepProbes = 0;
   if (options > 0) takeStamps(c, l4, length);
+  c.bytesReceived += length;
   c.rcvNxt = (seq + length) | 0;
   c.rcvQueued = rcvQueued + length;
   chargeReceived(c, length, options);

@@ -17,6 +17,7 @@ import {
   TIMERS_OF_SENDER,
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
+import { aheadEnd } from "../../src/tcp/out-of-order.js";
 
 import { auditFlight, recordsOf } from "./inspect-flight.js";
 
@@ -112,7 +113,7 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
   view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
-  if (c.ooo !== null && c.oooCount > 0) view.oooEnd = c.ooo[2 * c.oooCount - 1] as number;
+  if (c.oooCount > 0) view.oooEnd = aheadEnd(c);
   view.orphan = c.orphan;
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;

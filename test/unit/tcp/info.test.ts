@@ -105,11 +105,12 @@ describe("info() has the formulas of tcp_get_info()", () => {
     });
   });
 
-  it("the receive window is what may still come", () => {
+  it("the receive window is what was offered with the last ACK", () => {
     const c = established();
+    c.rcvAcked = c.rcvNxt;
     expect(connectionInfo(c).rcv_wnd).toBe(10000);
     c.rcvNxt = 15001;
-    expect(connectionInfo(c).rcv_wnd).toBe(0);
+    expect(connectionInfo(c).rcv_wnd).toBe(10000);
   });
 
   it("an algorithm adds what it knows, once it has begun", () => {
