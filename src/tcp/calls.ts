@@ -86,8 +86,13 @@ export function skipConnection(c: Connection, length: number): number {
   return n;
 }
 
+/** The peer's FIN has been taken: no more will come. */
+export function finReached(c: Connection): boolean {
+  return c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0);
+}
+
 function emptyRead(c: Connection): number {
-  if (c.readShut || (c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0))) return 0;
+  if (c.readShut || finReached(c)) return 0;
   if (c.state === CLOSED) return neverOpened(c) ? -ENOTCONN : 0;
   return -EAGAIN;
 }

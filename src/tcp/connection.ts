@@ -358,6 +358,8 @@ export class Connection extends ConnectionBits {
   linger2 = 0;
   /** TCP_NOTSENT_LOWAT, 0: the stack's. */
   notsentLowat = 0;
+  /** SO_RCVLOWAT: the socket is readable from so many bytes on. */
+  rcvLowat = 1;
   /** TCP_WINDOW_CLAMP as the application set it, or 0. */
   userClamp = 0;
   /** TCP_THIN_LINEAR_TIMEOUTS */

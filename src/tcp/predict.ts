@@ -4,18 +4,18 @@ import type { Addr } from "../wire/address.js";
 import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
 import { receiveBuffer } from "./buffers.js";
-import { type Connection, touch, wake } from "./connection.js";
+import { type Connection, touch } from "./connection.js";
 import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
 import {
   ECN_SEEN as ECN_SEEN_BIT,
   ESTABLISHED as ESTAB,
-  EVENT_READABLE,
   KIND_CONNECTION,
   URGENT_NONE as URGENT_NO,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
+import { wakeReader } from "./readable.js";
 import { dataArrived, measureRttByEcho } from "./receive-buffer.js";
 import { chargeOf, chargeReceived, hasRoom } from "./receive-queue.js";
 
@@ -25,7 +25,6 @@ const TCP = PROTO_TCP;
 const VOUCHED = RX_CSUM_VALID | RX_CSUM_PARTIAL;
 const KIND = KIND_CONNECTION;
 const ESTABLISHED = ESTAB;
-const READABLE = EVENT_READABLE;
 const URGENT_NONE = URGENT_NO;
 const ECN_SEEN = ECN_SEEN_BIT;
 /** Of the fourth word of a header: its length, and the flags CWR, ECE, URG, ACK, RST, SYN, FIN ... */
@@ -119,7 +118,7 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   chargeReceived(c, length, options);
   dataArrived(c, length, length, options, (word >>> 16) & 0xff);
   touch(c);
-  wake(c, READABLE);
+  wakeReader(c);
   return true;
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./constants.js";
 import { ecnReceived } from "./ecn-in.js";
 import { joinAhead, KEPT, keepAhead, NOTHING_NEW } from "./out-of-order.js";
+import { wakeReader } from "./readable.js";
 import { admitted, pruneOutOfOrder, receiveAhead, receiveNext } from "./reassembly.js";
 import { dataArrived, growBuffer, growWindow, measureSize } from "./receive-buffer.js";
 import { chargeOf, chargeReceived } from "./receive-queue.js";
@@ -138,7 +139,7 @@ function acceptNext(c: Connection, seg: Segment): void {
     if (!left) c.ackNow = true;
   }
   touch(c);
-  wake(c, EVENT_READABLE);
+  wakeReader(c);
 }
 
 /**
