@@ -130,8 +130,7 @@ export class Connection extends ConnectionBits {
   rcvTsecr = 0;
   tsRecentAt = 0;
   sawTs = false;
-  /** No echo that can be: a clock that has just begun stands at 0. */
-  rcvRttLastEcr = -1;
+  rcvRttLastEcr = 0;
   /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
   tsOffset = 0;
   remoteAddr = 0;

@@ -5,7 +5,7 @@ import { verifies } from "../wire/checksum.js";
 import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
 import { receiveBuffer } from "./buffers.js";
 import { type Connection, touch } from "./connection.js";
-import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
+import { DSACK_DUE, RCV_FIN, READ_SHUT, SLOW_PATH, TS_OK } from "./connection-bits.js";
 import {
   ECN_SEEN as ECN_SEEN_BIT,
   ESTABLISHED as ESTAB,
@@ -36,7 +36,7 @@ const STAMPED = 0x80100000 | 0;
 const STAMPS = TS_SPACE;
 const STAMPS_WORD = TS_WORD;
 /** Of a connection's bits. */
-const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE;
+const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE | SLOW_PATH;
 const STAMPS_OK = TS_OK;
 /** From TCP's header back to the second octet of an IPv4 header without options; its last two bits are ECN's. */
 const TOS_BACK = 19;

@@ -33,7 +33,11 @@ export function processText(c: Connection, seg: Segment): void {
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
-  if (seg.length === 0) return;
+  if (seg.length === 0) {
+    // Where nothing can be delivered any more, a FIN ahead of data says that there was some
+    if ((seg.flags & FIN) !== 0 && seqGt(seg.seq, c.rcvNxt) && undeliverable(c)) abortOnData(c, seg);
+    return;
+  }
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
@@ -45,17 +49,25 @@ export function processText(c: Connection, seg: Segment): void {
     touch(c);
     return;
   }
-  // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
-  if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
-    c.tcp.counters.TcpExtTCPAbortOnData++;
-    resetUnknown(c.tcp, seg);
-    destroy(c, ECONNRESET);
+  if (undeliverable(c)) {
+    abortOnData(c, seg);
     return;
   }
   ecnReceived(c, seg);
   // Where only reading was shut it can still be read, as on Linux
   if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
+}
+
+/** RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody. */
+function undeliverable(c: Connection): boolean {
+  return c.orphan || (c.readShut && c.state !== ESTABLISHED);
+}
+
+function abortOnData(c: Connection, seg: Segment): void {
+  c.tcp.counters.TcpExtTCPAbortOnData++;
+  resetUnknown(c.tcp, seg);
+  destroy(c, ECONNRESET);
 }
 
 /** Bytes that were cut off the front of a segment, having come before. */
@@ -138,6 +150,7 @@ function acceptNext(c: Connection, seg: Segment): void {
     // RFC 5681 §4.2: what fills the last hole is acknowledged at once
     if (!left) c.ackNow = true;
   }
+  if (c.slowPath && c.oooCount === 0 && c.rcvCharge < 2 * c.rcvLimit) c.slowPath = false;
   touch(c);
   wakeReader(c);
 }
@@ -174,6 +187,7 @@ function acceptAhead(c: Connection, seg: Segment): void {
   }
   c.keepProbes = 0;
   c.ackDue = true;
+  c.slowPath = true;
   c.rcvOooPack += seg.segments;
   counters.TcpExtTCPOFOQueue++;
   measureSize(c, length, seg.segmentSize, seg.optionsLength, seg.flags);
@@ -220,7 +234,9 @@ export function noteFin(c: Connection, seg: Segment): void {
   c.rcvOooPack++;
   c.tcp.counters.TcpExtTCPOFOQueue++;
   measureSize(c, 0, 0, seg.optionsLength, seg.flags);
-  keepAhead(c, at, at, seg.optionsLength);
+  c.slowPath = true;
+  // Of a duplicate the FIN's place is reported
+  if (keepAhead(c, at, at, seg.optionsLength) === NOTHING_NEW && c.dsackDue) c.dsackEnd = (at + 1) | 0;
   sackAdd(c, c.rcvFinSeq, (c.rcvFinSeq + 1) | 0);
   if (decideAck(c)) sendOwedAck(c);
 }

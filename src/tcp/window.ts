@@ -131,6 +131,7 @@ export function windowToOffer(c: Connection): number {
   if (c.noMemory) {
     // As Linux, against the rule: what the peer may still send could not be kept
     c.noMemory = false;
+    c.slowPath = true;
     c.rcvAdv = c.rcvNxt;
     return 0;
   }
@@ -147,6 +148,7 @@ export function windowToOffer(c: Connection): number {
   let field = window >> shift;
   if (field > 65535) field = 65535;
   if (field === 0) {
+    c.slowPath = true;
     if (old > 0) counters.TcpExtTCPToZeroWindowAdv++;
   } else if (old <= 0) counters.TcpExtTCPFromZeroWindowAdv++;
   return field;

@@ -78,6 +78,20 @@ describe("memory for what is received (Linux's sk_rcvbuf and truesize)", () => {
     t.skip(0.05);
   });
 
+  scripted("header prediction asks for no room while a page has it, but not after a hole", (t) => {
+    t.passive(SACK);
+    t.set("SO_RCVBUF", 2000);
+    small(t, 1, 401, 200);
+    small(t, 401, 1001, 600);
+    small(t, 1601, 2201, 600);
+    small(t, 1001, 1601, 600);
+    tells(t, { bytes_received: 2200 });
+    t.play(`
+      +0.004 < P. 2201:2801(600) ack 1
+      > . 1:1(0) ack 2201 win 0`);
+    counts(t, { TcpExtTCPRcvQDrop: 1 });
+  });
+
   scripted("a segment gives its memory back when all of it has been read", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 10_000 });
     small(t, 1, 8761, 1460);
@@ -135,6 +149,22 @@ describe("what the receiver measures", () => {
       > . 1:1(0) ack 1 <nop,nop,sack 11:12>`);
     tells(t, { rcv_ooopack: 1 });
     counts(t, { TcpExtTCPOFOQueue: 1 });
+  });
+
+  scripted("... and comes twice like data; where nothing can be read any more it resets", (t) => {
+    t.passive(SACK);
+    t.play(`
+      +0.01 < P. 11:21(10) ack 1
+      > . 1:1(0) ack 1 <nop,nop,sack 11:21>
+      +0.01 < F. 11:11(0) ack 1
+      > . 1:1(0) ack 1 <nop,nop,sack 11:12 11:21>`);
+    t.shutdown("both");
+    t.play(`
+      > F. 1:1(0) ack 1 <nop,nop,sack 11:21>
+      +0.01 < F. 31:31(0) ack 1
+      > R 1:1(0) win 0`);
+    t.state("CLOSED");
+    counts(t, { TcpExtTCPAbortOnData: 1 });
   });
 
   scripted("how much is read in a round trip: asked when the first segment of a read has been read", (t) => {
