@@ -104,7 +104,8 @@ function viewConnection(c: Connection, view: View): void {
   view.sndUna = c.sndUna;
   view.sndNxt = c.sndNxt;
   view.rcvNxt = c.rcvNxt;
-  view.rcvAdv = c.rcvAdv;
+  // A segment that ran over the window does not move its edge
+  view.rcvAdv = (c.rcvNxt + c.rcvWnd) | 0;
   view.rcvQueued = c.rcvQueued;
   view.sndQueued = c.sndQueued;
   view.finQueued = c.finQueued;
