@@ -183,6 +183,8 @@ export function joinAhead(c: Connection): number {
   const moved = (end - next) | 0;
   c.rcvNxt = end;
   c.rcvQueued += moved;
+  // Nothing that is kept stands behind what is in order now; what was cut off did
+  if (c.oooCount === 0) c.rcv?.truncate(c.rcvQueued);
   return moved;
 }
 
