@@ -195,8 +195,6 @@ function checkProgress(w: World, tuple: Tuple, a: View, b: View, life: Life): vo
   if (((s.ack - b.sndUna) | 0) > 0) w.fail("an acceptable ACK has not moved SND.UNA", tuple);
   const offset = (s.seq - a.rcvNxt) | 0;
   const listens = a.state === ESTABLISHED || a.state === FIN_WAIT_1 || a.state === FIN_WAIT_2;
-  if (!listens || offset > 0 || s.length === 0 || a.rcvFin || around.tight) return;
-  // What there is no room for shuts the window
-  if (b.noMemory || (b.window === 0 && b.rcvQueued > 0)) return;
+  if (!listens || offset > 0 || s.length === 0 || a.rcvFin || around.tight || a.full || b.full) return;
   if (((s.seq + s.length - b.rcvNxt) | 0) > 0) w.fail("text in order has not been taken", tuple);
 }

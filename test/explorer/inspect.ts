@@ -47,8 +47,8 @@ export class View {
   sndNxt = 0;
   rcvNxt = 0;
   rcvAdv = 0;
-  /** The next segment will shut the window. */
-  noMemory = false;
+  /** What is queued costs half of the receive buffer: of a segment in pieces some may be refused. */
+  full = false;
   rcvQueued = 0;
   sndQueued = 0;
   finQueued = false;
@@ -109,7 +109,7 @@ function viewConnection(c: Connection, view: View): void {
   // A segment that ran over the window does not move its edge
   view.rcvAdv = (c.rcvNxt + c.rcvWnd) | 0;
   view.rcvQueued = c.rcvQueued;
-  view.noMemory = c.noMemory;
+  view.full = c.rcvCharge > c.rcvLimit;
   view.sndQueued = c.sndQueued;
   view.finQueued = c.finQueued;
   view.finSent = c.finSent;

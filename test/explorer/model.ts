@@ -290,7 +290,7 @@ function finReached(v: View, s: Segment, tight: boolean): number {
 function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
   const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, around.tight);
+  const reached = finReached(v, s, around.tight || v.full);
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;
