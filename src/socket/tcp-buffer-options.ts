@@ -3,6 +3,7 @@ import { DF_ALWAYS } from "../ip/output.js";
 import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import { type Connection, wake } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_OMIT, PMTU_WANT } from "../tcp/constants.js";
+import { setReceiveLowat } from "../tcp/readable.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import { setWindowClamp } from "../tcp/window.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX } from "./tcp-option.js";
@@ -43,6 +44,7 @@ export const BUFFER_OPTIONS: readonly (readonly [OptionName, TcpOption])[] = [
       },
     ),
   ],
+  ["SO_RCVLOWAT", between(INT_MIN, INT_MAX, (c) => c.rcvLowat, setReceiveLowat)],
   [
     "IP_TTL",
     between(

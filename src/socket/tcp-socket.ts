@@ -5,6 +5,7 @@ import {
   acceptConnection,
   closeConnection,
   endOfStream,
+  finTaken,
   shutdownRead,
   shutdownWrite,
 } from "../tcp/calls.js";
@@ -14,6 +15,7 @@ import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from
 import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
+import { enoughToRead } from "../tcp/readable.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
 import { reusable, reusablePort } from "../tcp/time-wait.js";
@@ -225,8 +227,7 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
     if (c.state === SYN_RECEIVED && !opensFast(c)) return mask;
     const ended = endOfStream(c);
-    // The urgent byte is not for read, where it stands next
-    if (ended || c.rcvQueued > markSkip(c)) mask |= READABLE;
+    if (ended || toRead(c)) mask |= READABLE;
     if (ended) mask |= READ_HANGUP;
     if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
@@ -319,4 +320,13 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (state === SYN_SENT || state === SYN_RECEIVED) throw new SystemError(EALREADY, "connect");
     if (this.listener !== null || state !== CLOSED) throw new SystemError(EISCONN, "connect");
   }
+}
+
+/** Whether read would give what the application waits for. */
+function toRead(c: Connection): boolean {
+  // The urgent byte is not for read, where it stands next
+  const skip = markSkip(c);
+  if (c.rcvQueued <= skip) return false;
+  // Nothing will come any more, or there is as much as was asked for
+  return c.rcvLowat === 1 || c.readShut || finTaken(c) || enoughToRead(c, c.rcvLowat + skip);
 }

@@ -34,6 +34,7 @@ export type OptionName =
   | "SO_REUSEPORT"
   | "SO_RCVBUF"
   | "SO_SNDBUF"
+  | "SO_RCVLOWAT"
   | "SO_KEEPALIVE"
   | "SO_MAX_PACING_RATE"
   | "SO_PRIORITY"

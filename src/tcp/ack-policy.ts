@@ -94,9 +94,10 @@ export function dataSent(c: Connection): void {
 export function decideAck(c: Connection): boolean {
   if (c.ackNow) return true;
   if (!c.ackDue) return false;
-  // At least every second full-sized segment; but not while the application leaves them unread, and the ACK could
-  // only say that there is less room: reading them sends it
-  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss && (c.rcvQueued === 0 || selectWindow(c) >= offered(c))) return true;
+  // At least every second full-sized segment; but not while the application leaves unread what it could read, and the
+  // ACK could only say that there is less room: reading sends it
+  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss && (c.rcvQueued < c.rcvLowat || selectWindow(c) >= offered(c)))
+    return true;
   // Asked second: where the buffer is half full the first question ends them
   if (c.quickAcks > 0 && !inPingpong(c)) return true;
   return hasHoles(c) ? duplicateDue(c) : !putOff(c);

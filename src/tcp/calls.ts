@@ -89,7 +89,7 @@ export function skipConnection(c: Connection, length: number): number {
   return n;
 }
 
-/** The peer's FIN has come, and everything before it. */
+/** The peer's FIN has been taken: no more will come. */
 export function finTaken(c: Connection): boolean {
   return c.rcvFin && c.rcvNxt === ((c.rcvFinSeq + 1) | 0);
 }

@@ -38,6 +38,7 @@ export function copyOptions(from: Connection, to: Connection): void {
   to.notsentLowat = from.notsentLowat;
   to.thinLinear = from.thinLinear;
   to.oobInline = from.oobInline;
+  to.rcvLowat = from.rcvLowat;
   to.deferAccept = from.deferAccept;
   to.fastOpenNoCookie = from.fastOpenNoCookie;
   to.ttl = from.ttl;

@@ -9,6 +9,8 @@ const FIN_QUEUED = 0x10;
 const FIN_SENT = 0x20;
 export const NO_SPACE = 0x80;
 const URGENT_MODE = 0x100;
+export const NO_MEMORY = 0x200;
+export const SLOW_PATH = 0x400;
 
 /**
  * What is hardly ever so of a connection, or never changes, though every segment has to ask: one word of bits, that one
@@ -78,6 +80,22 @@ export abstract class ConnectionBits extends TimerNode {
   }
   set noSpace(on: boolean) {
     this.bits = on ? this.bits | NO_SPACE : this.bits & ~NO_SPACE;
+  }
+
+  /** What came could not be queued: the next segment shuts the window. */
+  get noMemory(): boolean {
+    return (this.bits & NO_MEMORY) !== 0;
+  }
+  set noMemory(on: boolean) {
+    this.bits = on ? this.bits | NO_MEMORY : this.bits & ~NO_MEMORY;
+  }
+
+  /** Something came out of order, or the window was shut: header prediction waits for data in order, and for room. */
+  get slowPath(): boolean {
+    return (this.bits & SLOW_PATH) !== 0;
+  }
+  set slowPath(on: boolean) {
+    this.bits = on ? this.bits | SLOW_PATH : this.bits & ~SLOW_PATH;
   }
 
   /** The peer has not acknowledged all of what is urgent, up to sndUp (RFC 6093). */

@@ -22,6 +22,7 @@ import {
 import type { TcpContext } from "./context.js";
 import type { FastOpenKeys, FastOpenState } from "./fast-open.js";
 import type { ConnectionOwner } from "./notify.js";
+import type { SegmentQueue } from "./segment-queue.js";
 
 // Whoever changes a connection says so by these.
 export { touch, wake } from "./notify.js";
@@ -41,7 +42,7 @@ export class Connection extends ConnectionBits {
   sndUna = 0;
   sndWnd = 0;
   sndWscale = 0;
-  /** Ranges that wait behind a hole: see {@link ooo}. */
+  /** Segments that wait behind a hole: see {@link ooo}. */
   oooCount = 0;
   // rcv: head is the first unread byte. snd: head is SND.UNA's byte
   rcv: StreamBuffer | null = null;
@@ -91,8 +92,9 @@ export class Connection extends ConnectionBits {
   index = -1;
   /** Positive errno that ended it; the owner collects it. */
   error = 0;
-  /** Bytes read of the first of them. */
+  /** What is unread of the first of them, and what it costs: 0, nothing waits to be read. The others: {@link rcvMore}. */
   rcvFront = 0;
+  rcvFrontCharge = 0;
   // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
   rcvRtt = 0;
   rcvSpaceStamp = 0;
@@ -185,8 +187,15 @@ export class Connection extends ConnectionBits {
   irs = 0;
   /** The shift that our SYN offers, or -1; rcvWscale is 0 until the peer has agreed. */
   scaleOffer = -1;
-  /** Out-of-order ranges as sequence pairs [start, end), sorted; `oooCount` of them. */
+  /** Segments out of order, `oooCount` of them, sorted, none within another: records of out-of-order.ts. */
   ooo: Int32Array | null = null;
+  /** What they cost. */
+  oooCharge = 0;
+  rcvMore: SegmentQueue | null = null;
+  /** us at which something came to be read where nothing was. */
+  rcvFrontAt = 0;
+  /** A part of the first segment has been read. */
+  rcvFrontCut = false;
   /** Blocks to report, the most recent first (RFC 2018 §4): sequence pairs, sackBlocks of them. */
   sackOut: Int32Array | null = null;
   dsackStart = 0;
@@ -362,6 +371,8 @@ export class Connection extends ConnectionBits {
   linger2 = 0;
   /** TCP_NOTSENT_LOWAT, 0: the stack's. */
   notsentLowat = 0;
+  /** SO_RCVLOWAT: the socket is readable from so many bytes on. */
+  rcvLowat = 1;
   /** TCP_WINDOW_CLAMP as the application set it, or 0. */
   userClamp = 0;
   /** SO_PRIORITY: IP_TOS sets it, too. */

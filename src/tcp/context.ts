@@ -17,6 +17,7 @@ import { Metrics } from "./metrics.js";
 import { SynOptions } from "./options.js";
 import { RateSample } from "./rate.js";
 import { Segment } from "./segment.js";
+import { SegmentQueues } from "./segment-queue.js";
 import { SentRuns } from "./sent.js";
 import type { TcpSettings } from "./settings.js";
 import { SynCookies } from "./syn-cookie.js";
@@ -50,6 +51,7 @@ export class TcpContext {
   readonly pool: ChunkPool;
   /** Send and receive buffers for those who have something to keep. */
   readonly buffers: StreamBuffers;
+  readonly segmentQueues = new SegmentQueues();
   readonly ip: Ipv4;
   readonly time: StackTime;
   readonly wheel: TimerWheel;

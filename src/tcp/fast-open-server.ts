@@ -8,7 +8,7 @@ import { measureHandshake } from "./establish.js";
 import { FASTOPEN_SERVER, FASTOPEN_SERVER_NO_COOKIE, FastOpenState, releaseRequest } from "./fast-open.js";
 import { parseOptions } from "./options.js";
 import { pawsRejects, secondNow } from "./paws.js";
-import { receiveData } from "./reassembly.js";
+import { receiveNext } from "./reassembly.js";
 import { enterLoss } from "./recovery.js";
 import { rearmRetransmit } from "./retransmit-timer.js";
 import type { Segment } from "./segment.js";
@@ -66,7 +66,7 @@ function open(record: SynRecord, seg: Segment): void {
 /** The data of a SYN, as far as there is a place for it; the rest is not acknowledged. */
 function takeSynData(c: Connection, seg: Segment): void {
   const length = Math.min(seg.length, c.rcvWnd);
-  const moved = receiveData(c, c.rcvNxt, seg.payload, length);
+  const moved = receiveNext(c, seg.payload, length);
   if (moved <= 0) return;
   c.bytesReceived += moved;
   c.dataSegsIn++;

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.js";
 import { DELACK_MAX, ECN_ACC, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE, SYN_RECEIVED } from "./constants.js";
 import type { Listener } from "./listen.js";
 import { deliveryRate } from "./rate.js";
+import { offered } from "./window.js";
 
 /** TCPI_OPT_* of Linux's tcp.h: bits of {@link TcpInfo.options}. */
 const OPTION_TIMESTAMPS = 1;
@@ -210,13 +211,12 @@ function timing(c: Connection): TcpInfo {
 }
 
 function receiving(c: Connection): TcpInfo {
-  // What the last ACK offered, from where it stood
-  const window = (c.rcvAdv - c.rcvAcked) | 0;
   return {
     rcv_ssthresh: c.rcvSsthresh,
     rcv_rtt: c.rcvRtt >> 3,
     rcv_space: c.rcvSpace,
-    rcv_wnd: window > 0 ? window : 0,
+    // What was offered last, whatever of it has come since
+    rcv_wnd: offered(c),
     rcv_ooopack: c.rcvOooPack,
   };
 }

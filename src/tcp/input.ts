@@ -23,8 +23,10 @@ import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { saveMetrics } from "./metrics.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
+import { aheadEnd } from "./out-of-order.js";
 import { pawsRejectsSegment } from "./paws.js";
 import { noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
+import { measureRttByEcho } from "./receive-buffer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { sendAck } from "./transmit.js";
@@ -72,7 +74,9 @@ function synchronized(c: Connection, seg: Segment, marks: boolean): void {
   // Fifth: a segment without ACK is dropped
   if ((seg.flags & ACK) === 0) return;
   if (marks && c.state === ESTABLISHED) countMarks(c, seg);
+  const measured = c.sawTs && c.state === ESTABLISHED;
   if (!checkAck(c, seg)) return;
+  if (measured) measureRttByEcho(c, seg.length + ((seg.flags & FIN) !== 0 ? 1 : 0));
   if (isOld(c, seg) || behindTheirFin(c, seg)) return;
   trimOld(c, seg);
   processText(c, seg);
@@ -187,8 +191,7 @@ function checkReset(c: Connection, seg: Segment): boolean {
 }
 
 function endsSacked(c: Connection, seq: number): boolean {
-  const { ooo } = c;
-  return c.sackOk && ooo !== null && c.oooCount > 0 && ooo[2 * c.oooCount - 1] === seq;
+  return c.sackOk && c.oooCount > 0 && aheadEnd(c) === seq;
 }
 
 function reset(c: Connection): void {

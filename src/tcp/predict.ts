@@ -6,13 +6,15 @@ import { TCP_HEADER, TS_SPACE } from "../wire/tcp.js";
 import { ACE_FLAGS, type AccEcn, CE as CE_FIELD, NOT_ECT as NO_ECT } from "./accecn.js";
 import { countBytes } from "./accecn-feedback.js";
 import { receiveBuffer } from "./buffers.js";
-import { type Connection, touch, wake } from "./connection.js";
-import { DSACK_DUE, RCV_FIN, READ_SHUT, TS_OK } from "./connection-bits.js";
-import { ESTABLISHED as ESTAB, EVENT_READABLE, KIND_CONNECTION, URGENT_NONE as URGENT_NO } from "./constants.js";
+import { type Connection, touch } from "./connection.js";
+import { DSACK_DUE, RCV_FIN, READ_SHUT, SLOW_PATH, TS_OK } from "./connection-bits.js";
+import { ESTABLISHED as ESTAB, KIND_CONNECTION, URGENT_NONE as URGENT_NO } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { TS_WORD } from "./options.js";
 import { mayKeep } from "./pressure.js";
-import { chargeReceived, dataArrived, measureRttByEcho } from "./receive-buffer.js";
+import { wakeReader } from "./readable.js";
+import { dataArrived, measureRttByEcho } from "./receive-buffer.js";
+import { chargeOf, chargeReceived, hasRoom } from "./receive-queue.js";
 
 // Constants of this module are folded into the code; imported ones are loaded and checked at every use.
 const HEADER = TCP_HEADER;
@@ -20,7 +22,6 @@ const TCP = PROTO_TCP;
 const VOUCHED = RX_CSUM_VALID | RX_CSUM_PARTIAL;
 const KIND = KIND_CONNECTION;
 const ESTABLISHED = ESTAB;
-const READABLE = EVENT_READABLE;
 const URGENT_NONE = URGENT_NO;
 /** Of the fourth word of a header: its length, and the flags URG, ACK, RST, SYN, FIN ... */
 const MASK = 0xf0370000 | 0;
@@ -33,12 +34,14 @@ const STAMPED = 0x80100000 | 0;
 const STAMPS = TS_SPACE;
 const STAMPS_WORD = TS_WORD;
 /** Of a connection's bits. */
-const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE;
+const UNUSUAL = READ_SHUT | RCV_FIN | DSACK_DUE | SLOW_PATH;
 const STAMPS_OK = TS_OK;
 /** From TCP's header back to the second octet of an IPv4 header without options; its last two bits are ECN's. */
 const TOS_BACK = 19;
 const NOT_ECT = NO_ECT;
 const CE = CE_FIELD;
+/** Of a page's size. */
+const PAGE_REST = 4095;
 
 /**
  * Van Jacobson's header prediction, before any record is made of the segment: if it is the next data in order of an
@@ -74,12 +77,20 @@ function isPlain(c: Connection, l4: number, seq: number, length: number, options
   if ((word & 0xffff) << c.sndWscale !== c.sndWnd || length > ((c.rcvAdv - seq) | 0)) return false;
   const { bits } = c;
   if (c.oooCount > 0 || (bits & UNUSUAL) !== 0 || c.urgent !== URGENT_NONE) return false;
-  if (!mayKeep(c, false)) return false;
+  if (!mayKeep(c, false) || !(hasRoom(c) || fitsPage(c, length + options))) return false;
   if (((word >>> 16) & ACE) !== c.aceExpected || !notMarked(c, c.tcp.memory.dv.getUint8(l4 - TOS_BACK) & 3))
     return false;
   if ((bits & STAMPS_OK) === 0) return options === 0;
   // RFC 7323 §5.3, R1: what is older than the last is looked at more closely
   return options !== 0 && ((c.tcp.memory.dv.getInt32(l4 + 24) - c.tsRecent) | 0) >= 0;
+}
+
+/**
+ * Linux asks for room only where it has to take another page: what its header prediction finds to fit into the last one
+ * is queued, whatever there is already.
+ */
+function fitsPage(c: Connection, n: number): boolean {
+  return chargeOf(n) <= (-c.rcvCharge & PAGE_REST);
 }
 
 /** RFC 3168 §6.1.3, RFC 9768 §3.2.2.5.1: whether the segment's ECN field says nothing new. */
@@ -97,10 +108,10 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   counters.TcpExtTCPHPHits++;
   c.segsIn++;
   c.dataSegsIn++;
-  c.bytesReceived += length;
   c.sndWl1 = seq;
   c.keepProbes = 0;
   if (options > 0) takeStamps(c, l4, length);
+  c.bytesReceived += length;
   if (c.ecn !== 0) {
     const a = c.accecn as AccEcn;
     countBytes(a, memory.dv.getUint8(l4 - TOS_BACK) & 3, length);
@@ -112,7 +123,7 @@ function store(c: Connection, seq: number, l4: number, length: number, options: 
   chargeReceived(c, length, options);
   dataArrived(c, length, length, options, (word >>> 16) & 0xff);
   touch(c);
-  wake(c, READABLE);
+  wakeReader(c);
   return true;
 }
 

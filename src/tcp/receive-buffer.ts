@@ -2,7 +2,9 @@ import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE as TIMESTAMPS, URG } from "../wire
 import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
 import { type Connection, touch } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
+import { aheadEnd } from "./out-of-order.js";
 import { memoryScarce } from "./pressure.js";
+import { advertised, chargeOf, releaseRead } from "./receive-queue.js";
 import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
 
 /*
@@ -27,29 +29,10 @@ const RTT_MOST = 1 << 27;
 const FASTEST = ATO_MIN >> 1;
 const STEADY = ATO_MIN;
 
-/** What a segment costs in memory: the buffer that a Linux device would have put it into. @param n payload and options */
-export function chargeOf(n: number): number {
-  if (n <= 600) return n <= 152 ? 832 : 1280;
-  if (n <= 3675) return n <= 1627 ? 2304 : 4352;
-  return 8448 + ((n - 3676) & ~4095);
-}
-
-/** How much that buffer holds; a chain of pages has no room for more. */
-function roomFor(n: number): number {
-  if (n <= 600) return n <= 152 ? 152 : 600;
-  if (n <= 3675) return n <= 1627 ? 1627 : 3675;
-  return n;
-}
-
 /** RCV.NXT less what is unread: how far the application has read. */
 export function copiedSeq(c: Connection): number {
   const fin = c.rcvFin && ((c.rcvNxt - c.rcvFinSeq) | 0) > 0 ? 1 : 0;
   return (c.rcvNxt - c.rcvQueued - fin) | 0;
-}
-
-/** Our MSS, as the peer has to reckon it: less the timestamps. */
-function advertised(c: Connection): number {
-  return c.tsOk ? c.advMss - TS_SPACE : c.advMss;
 }
 
 /** The connection is ESTABLISHED: its buffer and window are known (Linux's tcp_init_buffer_space). */
@@ -168,6 +151,8 @@ function measureRtt(c: Connection): void {
 export function measureRttByEcho(c: Connection, length: number): void {
   const echo = c.rcvTsecr;
   if (echo === c.rcvRttLastEcr) return;
+  // Not by the segment that established the connection
+  if (c.bytesReceived === 0 && c.rcvSpaceStamp === c.tcp.time.us) return;
   c.rcvRttLastEcr = echo;
   if (length < c.rcvMss) return;
   const ms = (c.tcp.time.ms - echo) | 0;
@@ -178,89 +163,28 @@ export function measureRttByEcho(c: Connection, length: number): void {
   else if (c.rcvQueued === 0) c.rcvRtt += us - (c.rcvRtt >> 3);
 }
 
-/** A segment has been queued in order. If too much was queued before it, something is done about that. */
-export function chargeReceived(c: Connection, length: number, options: number): void {
-  if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
-  const room = c.rcvTailRoom - length;
-  if (room >= 0) {
-    c.rcvTailRoom = room;
-    return;
-  }
-  const n = length + options;
-  c.rcvCharge += chargeOf(n);
-  c.rcvTailRoom = roomFor(n) - n;
-}
-
-/** The same for one out of order. */
-export function chargeAhead(c: Connection, charge: number): void {
-  if (c.rcvCharge > 2 * c.rcvLimit) relieve(c);
-  c.rcvCharge += charge;
-}
-
-/** More is queued than the buffer is for (Linux's tcp_clamp_window and tcp_collapse). Nothing is thrown away. */
-function relieve(c: Connection): void {
-  const { settings, pool } = c.tcp;
-  c.quickAcks = 0;
-  if (2 * c.rcvLimit < settings.rmemMax && !c.rcvLocked && !memoryScarce(pool))
-    c.rcvLimit = Math.min(c.rcvCharge + 1, settings.rmemMax) >> 1;
-  if (c.rcvCharge <= 2 * c.rcvLimit) return;
-  c.rcvSsthresh = Math.min(c.windowClamp, 2 * advertised(c));
-  // Small segments are put together: what is left is payload and a sixth
-  const payload = c.rcvQueued + aheadBytes(c);
-  c.rcvCharge = Math.min(c.rcvCharge, payload + Math.floor(payload / 6));
-}
-
-/** Bytes that wait behind holes. */
-function aheadBytes(c: Connection): number {
-  if (c.oooCount === 0) return 0;
-  const ranges = c.ooo;
-  let bytes = 0;
-  for (let i = 0; i < c.oooCount && ranges !== null; i++)
-    bytes += ((ranges[2 * i + 1] as number) - (ranges[2 * i] as number)) | 0;
-  return bytes;
-}
-
 /** The application has read `n` bytes; they have left the queue. Linux's tcp_rcv_space_adjust and tcp_cleanup_rbuf. */
 export function readMoved(c: Connection, n: number): void {
-  release(c, n);
+  // What came in one batch is one segment: on most devices it would have been received as one (GRO)
+  const ofOthers = n > c.rcvFront && c.rcvFrontAt !== c.tcp.time.us ? n - c.rcvFront : 0;
+  releaseRead(c, n);
   if (c.index < 0) return;
-  adjustSpace(c);
+  adjustSpace(c, ofOthers);
   if (!c.ackNow && readWantsAck(c)) {
     c.ackNow = true;
     touch(c);
   }
 }
 
-/** Takes off what the bytes read were charged with, when a whole segment has been read: only that gives memory back. */
-function release(c: Connection, n: number): void {
-  if (c.rcvQueued === 0) c.rcvTailRoom = 0;
-  const left = c.rcvQueued + aheadBytes(c);
-  if (left === 0) {
-    c.rcvCharge = 0;
-    c.rcvFront = 0;
-    return;
-  }
-  const mss = c.rcvMss;
-  const front = c.rcvFront + n;
-  c.rcvFront = front % mss;
-  const read = (front - c.rcvFront) / mss;
-  if (read === 0) return;
-  const segments = Math.max(Math.round((left + front) / mss), 1);
-  c.rcvCharge -= read < segments ? Math.floor((c.rcvCharge * read) / segments) : c.rcvCharge;
-}
-
-/** What came out of order has been thrown away: what is left is in order. @param bytes thrown away */
-export function releaseAhead(c: Connection, bytes: number): void {
-  const all = c.rcvQueued + bytes;
-  c.rcvCharge = all === 0 ? 0 : Math.floor((c.rcvCharge * c.rcvQueued) / all);
-}
-
-/** Once a round trip: how much the application has read in it is what the window has to hold. */
-function adjustSpace(c: Connection): void {
+/**
+ * Once a round trip: how much the application has read in it is what the window has to hold. As in Linux it is looked
+ * at when the first segment of a read has been read, `ahead` bytes before its end.
+ */
+function adjustSpace(c: Connection, ahead: number): void {
   const { us } = c.tcp.time;
   if (c.rcvRtt === 0 || ((us - c.rcvSpaceStamp) | 0) < c.rcvRtt >> 3) return;
-  const seq = copiedSeq(c);
-  const copied = ((seq - c.rcvSpaceSeq) | 0) - c.rcvQueued;
+  const seq = (copiedSeq(c) - ahead) | 0;
+  const copied = ((seq - c.rcvSpaceSeq) | 0) - c.rcvQueued - ahead;
   if (copied > c.rcvSpace) growBuffer(c, copied);
   c.rcvSpaceSeq = seq;
   c.rcvSpaceStamp = us;
@@ -275,8 +199,7 @@ export function growBuffer(c: Connection, space: number): void {
   // A round trip has passed meanwhile, and in slow start the peer doubles in each
   let window = 2 * space;
   window += 2 * Math.floor((window * (space - old)) / old);
-  const { ooo, oooCount } = c;
-  if (oooCount > 0 && ooo !== null) window += ((ooo[2 * oooCount - 1] as number) - c.rcvNxt) | 0;
+  if (c.oooCount > 0) window += (aheadEnd(c) - c.rcvNxt) | 0;
   const size = Math.min(Math.floor((window * 256) / c.rcvRatio), settings.rmemMax);
   if (size <= 2 * c.rcvLimit) return;
   c.rcvLimit = size >> 1;

@@ -17,17 +17,11 @@ import {
   URGENT_AWAITED,
 } from "./constants.js";
 import { ecnReceived, tellEdge } from "./ecn-in.js";
-import { pruneOutOfOrder, receiveData } from "./reassembly.js";
-import {
-  chargeAhead,
-  chargeOf,
-  chargeReceived,
-  dataArrived,
-  growBuffer,
-  growWindow,
-  measureRttByEcho,
-  measureSize,
-} from "./receive-buffer.js";
+import { joinAhead, KEPT, keepAhead, NOTHING_NEW } from "./out-of-order.js";
+import { wakeReader } from "./readable.js";
+import { admitted, pruneOutOfOrder, receiveAhead, receiveNext } from "./reassembly.js";
+import { dataArrived, growBuffer, growWindow, measureSize } from "./receive-buffer.js";
+import { chargeOf, chargeReceived } from "./receive-queue.js";
 import { dsackSet, sackAdd, sackAdvance, sackOverflows, sackReset } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
@@ -36,11 +30,14 @@ import { urgentText } from "./urgent.js";
 
 /** Sixth, URG, and seventh: the segment text. What is old of it has been cut off, see oldBytes(). */
 export function processText(c: Connection, seg: Segment): void {
-  if (c.sawTs) measureRttByEcho(c, cutOff(seg) + seg.length);
   // Behind a FIN nothing can come
   if (c.state !== ESTABLISHED && c.state !== FIN_WAIT_1 && c.state !== FIN_WAIT_2) return;
   if ((seg.flags & URG) !== 0 || c.urgent === URGENT_AWAITED) urgentText(c, seg);
-  if (seg.length === 0) return;
+  if (seg.length === 0) {
+    // Where nothing can be delivered any more, a FIN ahead of data says that there was some
+    if ((seg.flags & FIN) !== 0 && seqGt(seg.seq, c.rcvNxt) && undeliverable(c)) abortOnData(c, seg);
+    return;
+  }
   // RFC 2883 §4: a duplicate is reported once; but this may be the one whose front is a duplicate
   if (cutOff(seg) === 0) c.dsackDue = false;
   if (!fitsWindow(c, seg)) return;
@@ -52,17 +49,25 @@ export function processText(c: Connection, seg: Segment): void {
     touch(c);
     return;
   }
-  // RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody
-  if (c.orphan || (c.readShut && c.state !== ESTABLISHED)) {
-    c.tcp.counters.TcpExtTCPAbortOnData++;
-    resetUnknown(c.tcp, seg);
-    destroy(c, ECONNRESET);
+  if (undeliverable(c)) {
+    abortOnData(c, seg);
     return;
   }
   ecnReceived(c, seg);
   // Where only reading was shut it can still be read, as on Linux
   if (seg.seq === c.rcvNxt) acceptNext(c, seg);
   else acceptAhead(c, seg);
+}
+
+/** RFC 1122 §4.2.2.13: data after the application closed can be delivered to nobody. */
+function undeliverable(c: Connection): boolean {
+  return c.orphan || (c.readShut && c.state !== ESTABLISHED);
+}
+
+function abortOnData(c: Connection, seg: Segment): void {
+  c.tcp.counters.TcpExtTCPAbortOnData++;
+  resetUnknown(c.tcp, seg);
+  destroy(c, ECONNRESET);
 }
 
 /** Bytes that were cut off the front of a segment, having come before. */
@@ -118,12 +123,13 @@ function acceptNext(c: Connection, seg: Segment): void {
   // As Linux: nothing comes behind a FIN that is in order, but one before the end of what is in order never was
   if (fin && c.oooCount > 0) pruneOutOfOrder(c);
   if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
-  let moved = receiveData(c, seg.seq, seg.payload, seg.length);
+  if (!admitted(c, seg.seq) && refused(c, seg)) return;
+  let moved = receiveNext(c, seg.payload, seg.length);
   if (moved < 0 && c.oooCount > 0) {
     // What holds the memory may be what waits for this
     pruneOutOfOrder(c);
     c.tcp.counters.TcpExtOfoPruned++;
-    moved = receiveData(c, seg.seq, seg.payload, seg.length);
+    moved = receiveNext(c, seg.payload, seg.length);
   }
   if (moved < 0) {
     c.tcp.counters.TcpExtTCPRcvQDrop++;
@@ -131,23 +137,39 @@ function acceptNext(c: Connection, seg: Segment): void {
     return;
   }
   c.keepProbes = 0;
-  c.bytesReceived += moved;
-  if (seqGt(c.rcvNxt, c.rcvAdv)) c.rcvAdv = c.rcvNxt;
   // What is old of it came, too, and a segment that begins with old bytes is not put into another
   const old = cutOff(seg);
   if (old > 0) c.rcvTailRoom = 0;
-  chargeReceived(c, old + seg.length, seg.optionsLength);
-  // Behind it stands what came out of order
-  if (moved > seg.length) c.rcvTailRoom = 0;
+  chargeReceived(c, moved, old + seg.optionsLength);
   dataArrived(c, old + seg.length, seg.segmentSize, seg.optionsLength, seg.flags);
+  if (c.oooCount > 0) moved += joinAhead(c);
+  c.bytesReceived += moved;
   if (holes) {
     const left = hasHoles(c);
     sackAdvance(c, left);
     // RFC 5681 §4.2: what fills the last hole is acknowledged at once
     if (!left) c.ackNow = true;
   }
+  if (c.slowPath && c.oooCount === 0 && c.rcvCharge < 2 * c.rcvLimit) c.slowPath = false;
   touch(c);
+  wakeReader(c);
+}
+
+/**
+ * There is no room for the next in order: as Linux does, the window is shut. Where nothing waits to be read it is taken
+ * all the same, or nobody would ever open the window again.
+ */
+function refused(c: Connection, seg: Segment): boolean {
+  c.noMemory = true;
+  c.ackDue = true;
   wake(c, EVENT_READABLE);
+  if (c.rcvQueued > 0) {
+    c.tcp.counters.TcpExtTCPRcvQDrop++;
+    dropped(c, seg);
+    return true;
+  }
+  c.ackNow = true;
+  return false;
 }
 
 /** Stores text that came out of order, and answers it. */
@@ -155,26 +177,37 @@ function acceptAhead(c: Connection, seg: Segment): void {
   const { counters } = c.tcp;
   const { seq, length } = seg;
   const end = (seq + length + ((seg.flags & FIN) !== 0 ? 1 : 0)) | 0;
-  if (receiveData(c, seq, seg.payload, length) < 0) {
+  const kept = admitted(c, seq) ? receiveAhead(c, seq, seg.payload, length, seg.optionsLength) : -1;
+  if (kept < 0) {
+    // In silence, as Linux: the next ACK says the same, and the peer will send it again
     counters.TcpExtTCPOFODrop++;
-    dropped(c, seg);
+    seg.flags &= ~FIN;
+    wake(c, EVENT_READABLE);
     return;
   }
   c.keepProbes = 0;
   c.ackDue = true;
+  c.slowPath = true;
   c.rcvOooPack += seg.segments;
   counters.TcpExtTCPOFOQueue++;
   measureSize(c, length, seg.segmentSize, seg.optionsLength, seg.flags);
   // As in Linux this is the answer to the segment, though it does not say yet that it came
   if (c.compressedAcks > 0 && sackOverflows(c, seq, end)) flushSacks(c);
   sackAdd(c, seq, end);
-  const charge = chargeOf(length + seg.optionsLength);
-  // Without SACK a window that moved would make the duplicate ACK none (RFC 5681 §2)
-  if (c.sackOk) growWindow(c, length, charge);
-  chargeAhead(c, charge);
+  if (kept !== NOTHING_NEW) {
+    // Without SACK a window that moved would make the duplicate ACK none (RFC 5681 §2)
+    if (c.sackOk) growAhead(c, length, chargeOf(length + seg.optionsLength), kept === KEPT);
+  }
   if (!c.orphan && !c.embryonic) growBuffer(c, c.rcvSpace);
   // RFC 5681 §4.2: each is answered, not each batch of them
   if (decideAck(c)) sendOwedAck(c);
+}
+
+/** The window is opened before the segment is charged for, if it is. */
+function growAhead(c: Connection, length: number, charge: number, charged: boolean): void {
+  if (charged) c.rcvCharge -= charge;
+  growWindow(c, length, charge);
+  if (charged) c.rcvCharge += charge;
 }
 
 /** There is no memory for it: the peer will send it again. */
@@ -198,6 +231,12 @@ export function noteFin(c: Connection, seg: Segment): void {
   if (seg.length > 0 || c.rcvFinSeq === c.rcvNxt) return;
   // Out of order, like data; what came with it has been answered
   c.ackDue = true;
+  c.rcvOooPack++;
+  c.tcp.counters.TcpExtTCPOFOQueue++;
+  measureSize(c, 0, 0, seg.optionsLength, seg.flags);
+  c.slowPath = true;
+  // Of a duplicate the FIN's place is reported
+  if (keepAhead(c, at, at, seg.optionsLength) === NOTHING_NEW && c.dsackDue) c.dsackEnd = (at + 1) | 0;
   sackAdd(c, c.rcvFinSeq, (c.rcvFinSeq + 1) | 0);
   if (decideAck(c)) sendOwedAck(c);
 }

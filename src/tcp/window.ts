@@ -128,21 +128,27 @@ export function selectWindow(c: Connection): number {
 export function windowToOffer(c: Connection): number {
   const { counters } = c.tcp;
   const shift = c.rcvWscale;
+  if (c.noMemory) {
+    // As Linux, against the rule: what the peer may still send could not be kept
+    c.noMemory = false;
+    c.slowPath = true;
+    c.rcvAdv = c.rcvNxt;
+    return 0;
+  }
   const old = offered(c);
   const current = Math.max((c.rcvAdv - c.rcvNxt) | 0, 0);
   let window = selectWindow(c);
   if (window < current) {
     if (window === 0) counters.TcpExtTCPWantZeroWindowAdv++;
-    // Rounded up, so that the shift takes nothing back. But each rounding gives a little away, and a peer of many
-    // tiny segments must not fill memory with that: RFC 7323 §2.4 lets a window seem to shrink by less than a unit.
+    // RFC 7323 §2.4: rounded up, so that the shift takes nothing back
     window = ((current + (1 << shift) - 1) >> shift) << shift;
-    if (c.rcvQueued + window > fullSpace(c) + (fullSpace(c) >> 2)) window = (current >> shift) << shift;
   }
   const edge = (c.rcvNxt + window) | 0;
   if (((edge - c.rcvAdv) | 0) > 0) c.rcvAdv = edge;
   let field = window >> shift;
   if (field > 65535) field = 65535;
   if (field === 0) {
+    c.slowPath = true;
     if (old > 0) counters.TcpExtTCPToZeroWindowAdv++;
   } else if (old <= 0) counters.TcpExtTCPFromZeroWindowAdv++;
   return field;

@@ -18,6 +18,7 @@ import {
   TIMERS_OF_SENDER,
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
+import { aheadEnd } from "../../src/tcp/out-of-order.js";
 
 import { auditFlight, auditRanges, recordsOf } from "./inspect-flight.js";
 import { OURS, PEER } from "./wire.js";
@@ -50,6 +51,8 @@ export class View {
   sndWl1 = 0;
   rcvNxt = 0;
   rcvAdv = 0;
+  /** What is queued costs half of the receive buffer: of a segment in pieces some may be refused. */
+  full = false;
   rcvQueued = 0;
   sndQueued = 0;
   finQueued = false;
@@ -117,8 +120,10 @@ function viewConnection(c: Connection, view: View): void {
   view.sndWnd = c.sndWnd;
   view.sndWl1 = c.sndWl1;
   view.rcvNxt = c.rcvNxt;
-  view.rcvAdv = c.rcvAdv;
+  // A segment that ran over the window does not move its edge
+  view.rcvAdv = (c.rcvNxt + c.rcvWnd) | 0;
   view.rcvQueued = c.rcvQueued;
+  view.full = c.rcvCharge > c.rcvLimit;
   view.sndQueued = c.sndQueued;
   view.finQueued = c.finQueued;
   view.finSent = c.finSent;
@@ -126,7 +131,7 @@ function viewConnection(c: Connection, view: View): void {
   view.rcvFinSeq = c.rcvFinSeq;
   view.oooCount = c.oooCount;
   view.sacks = c.sackOk && c.ooo !== null && c.oooCount > 0;
-  if (c.ooo !== null && c.oooCount > 0) view.oooEnd = c.ooo[2 * c.oooCount - 1] as number;
+  if (c.oooCount > 0) view.oooEnd = aheadEnd(c);
   view.orphan = c.orphan;
   view.embryonic = c.owner === null && !c.orphan;
   view.readShut = c.readShut;

@@ -244,8 +244,10 @@ function dataAfterClose(v: View, s: Segment, moves: D.Moves, finAcked: boolean):
   if (v.state !== FIN_WAIT_1 && v.state !== FIN_WAIT_2 && !closing) return;
   const seq = textSeq(s);
   const fresh = (seq + s.length - v.rcvNxt) | 0;
-  if (s.length === 0 || fresh <= 0 || !(v.orphan || v.readShut)) return;
-  const whole = ((seq - v.rcvNxt) | 0) < v.window && fresh <= v.window && !v.rcvFin;
+  // A FIN ahead of data says that there was some
+  const ahead = s.length === 0 && (s.flags & FIN) !== 0;
+  if ((s.length === 0 && !ahead) || fresh <= 0 || !(v.orphan || v.readShut)) return;
+  const whole = s.length > 0 && ((seq - v.rcvNxt) | 0) < v.window && fresh <= v.window && !v.rcvFin;
   const uncertain = moves.stay && moves.count > 0;
   if (whole && !uncertain) {
     moves.count = 0;
@@ -288,7 +290,7 @@ function finReached(v: View, s: Segment, tight: boolean): number {
 function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
   const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, around.tight);
+  const reached = finReached(v, s, around.tight || v.full);
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;

@@ -105,6 +105,9 @@ function readAck(w: World, tuple: Tuple, life: Life, ack: number, field: number,
   const edge = (ack + (field << shift)) | 0;
   // RFC 9293 §3.8.6.2.2: never back, but by less than a unit of the scale (RFC 7323 §2.4). TIME-WAIT's is all that is left.
   // The window of a SYN is never scaled: it cannot say more.
+  // Where there was no memory for what came the window is shut, as Linux does
+  const shut = field === 0 && !syn;
+  if (shut && life.ackSeen) life.edge = edge;
   if (life.ackSeen && !life.doubted && !syn && !life.shrunk && ((edge - life.edge) | 0) <= -(1 << shift))
     w.fail(`the offered right edge moves back by ${(life.edge - edge) | 0}`, tuple);
   if (syn && life.ackSeen && ((edge - life.edge) | 0) < 0) life.shrunk = true;

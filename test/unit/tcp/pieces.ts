@@ -9,6 +9,7 @@ import { Connection } from "../../../src/tcp/connection.js";
 import type { TcpContext } from "../../../src/tcp/context.js";
 import { TcpCounters } from "../../../src/tcp/counters.js";
 import { RateSample } from "../../../src/tcp/rate.js";
+import { SegmentQueues } from "../../../src/tcp/segment-queue.js";
 import { TcpSettings } from "../../../src/tcp/settings.js";
 
 /** A connection with what stands below TCP, and nothing around it. */
@@ -24,6 +25,7 @@ export function bareConnection(chunks = 64): { c: Connection; memory: Memory; po
     memory,
     pool,
     buffers,
+    segmentQueues: new SegmentQueues(),
     settings,
     ip: { generation: 0, routeTo: () => null },
     ack: new AckState(),

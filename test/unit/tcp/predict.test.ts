@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RX_CSUM_VALID } from "../../../src/link/link.js";
 import { SeededRandom } from "../../../src/platform/random.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
+import type { TcpSocket } from "../../../src/socket/tcp-socket.js";
 import type { Socket } from "../../../src/socket/types.js";
 import { createStack, type Stack } from "../../../src/stack.js";
 import type { Connection } from "../../../src/tcp/connection.js";
@@ -202,9 +203,9 @@ describe("takeNext", () => {
     world.clock.advance(2_000_000);
     expect([send(100), send(100)]).toEqual([true, true]);
     for (;;) {
-      const room = (socket as unknown as { connection: Connection }).connection.rcvWnd;
+      const room = (socket as TcpSocket).connection.rcvWnd;
       if (room === 0) break;
-      expect(send(Math.min(room, 500))).toBe(true);
+      expect(send(Math.min(room, 1460))).toBe(true);
     }
     expect(send(1)).toBe(false);
   });

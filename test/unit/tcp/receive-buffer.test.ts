@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Connection } from "../../../src/tcp/connection.js";
-import {
-  chargeOf,
-  chargeReceived,
-  dataArrived,
-  growBuffer,
-  initReceiveBuffer,
-  measureSize,
-  readMoved,
-} from "../../../src/tcp/receive-buffer.js";
+import { admitted } from "../../../src/tcp/reassembly.js";
+import { dataArrived, growBuffer, initReceiveBuffer, measureSize, readMoved } from "../../../src/tcp/receive-buffer.js";
+import { chargeOf, chargeReceived } from "../../../src/tcp/receive-queue.js";
 import { fullSpace } from "../../../src/tcp/window.js";
 import { bareConnection } from "./pieces.js";
 
@@ -31,6 +25,7 @@ function fresh(stamps: boolean): Connection {
 }
 
 function arrive(c: Connection, length: number, options = 0): void {
+  admitted(c, c.rcvNxt);
   c.rcvNxt += length;
   c.rcvQueued += length;
   chargeReceived(c, length, options);
@@ -102,6 +97,9 @@ describe("the receive buffer", () => {
       return c.rcvCharge;
     };
     expect([read(500), read(500), read(1000), read(1999), read(1)]).toEqual([9216, 6912, 4608, 2304, 0]);
+    for (const n of [100, 1000, 500]) arrive(c, n);
+    // The last stands in the second's memory
+    expect([c.rcvCharge, read(99), read(1), read(1499), read(1)]).toEqual([832 + 2304, 832 + 2304, 2304, 2304, 0]);
   });
 
   it("puts small segments together when they cost more than there is, if it may not grow", () => {
