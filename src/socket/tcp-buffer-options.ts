@@ -1,8 +1,9 @@
 import { EINVAL, SystemError } from "../base/errors.js";
 import { DF_ALWAYS } from "../ip/output.js";
 import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
-import { type Connection, wake } from "../tcp/connection.js";
+import type { Connection } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_OMIT, PMTU_WANT } from "../tcp/constants.js";
+import { wake } from "../tcp/notify.js";
 import { setReceiveLowat } from "../tcp/readable.js";
 import { roomToWrite } from "../tcp/send-buffer.js";
 import { setWindowClamp } from "../tcp/window.js";

@@ -11,7 +11,17 @@ import {
 } from "../tcp/calls.js";
 import { openConnection } from "../tcp/connect.js";
 import type { Connection } from "../tcp/connection.js";
-import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
+import { FIN_QUEUED, LOWAT, RCV_FIN, READ_SHUT } from "../tcp/connection-bits.js";
+import {
+  CLOSED,
+  ESTABLISHED,
+  LISTEN,
+  STATE_NAMES,
+  SYN_RECEIVED,
+  SYN_SENT,
+  URGENT_HERE,
+  URGENT_NONE,
+} from "../tcp/constants.js";
 import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
@@ -40,6 +50,9 @@ import {
 const DEFAULT_BACKLOG = 4096;
 /** SO_TYPE: SOCK_STREAM */
 const SOCK_STREAM = 1;
+
+/** What makes readiness more than a question of whether there is data. */
+const UNUSUAL = READ_SHUT | RCV_FIN | FIN_QUEUED | LOWAT;
 
 /** A TCP socket: a connection, or a listener and the template of its connections. Reading and writing: see TcpStream. */
 export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner {
@@ -222,6 +235,15 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (!this.open) return HANGUP;
     if (this.listener !== null) return this.listener.queue.length > 0 ? READABLE : 0;
     const c = this.connection;
+    // So it is with most of what a receiver's batch touches
+    if (
+      c.state === ESTABLISHED &&
+      (c.bits & UNUSUAL) === 0 &&
+      c.urgent === URGENT_NONE &&
+      c.rcvQueued > 0 &&
+      c.error === 0
+    )
+      return writable(c) ? READABLE | WRITABLE : READABLE;
     let mask = c.error !== 0 ? ERROR : 0;
     if (c.state === CLOSED) return mask | HANGUP | WRITABLE | (this.started ? READABLE | READ_HANGUP : 0);
     if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
@@ -231,8 +253,7 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (ended) mask |= READ_HANGUP;
     if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
-    else if (roomToWrite(c)) mask |= WRITABLE;
-    else c.noSpace = true;
+    else if (writable(c)) mask |= WRITABLE;
     return mask;
   }
 
@@ -322,11 +343,18 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
   }
 }
 
+/** Whether there is room to write; if not, it is told when there is. */
+function writable(c: Connection): boolean {
+  if (roomToWrite(c)) return true;
+  c.noSpace = true;
+  return false;
+}
+
 /** Whether read would give what the application waits for. */
 function toRead(c: Connection): boolean {
   // The urgent byte is not for read, where it stands next
   const skip = markSkip(c);
   if (c.rcvQueued <= skip) return false;
   // Nothing will come any more, or there is as much as was asked for
-  return c.rcvLowat === 1 || c.readShut || finTaken(c) || enoughToRead(c, c.rcvLowat + skip);
+  return !c.lowat || c.readShut || finTaken(c) || enoughToRead(c, c.rcvLowat + skip);
 }

@@ -1,8 +1,9 @@
 import { AccEcn, aceDelta, aceFlags, CE, ECT_0, ECT_1, NOT_ECT } from "./accecn.js";
 import { takeCounters } from "./accecn-option.js";
 import { ACK_ECE, ACK_NEW_SYN, ACK_PROGRESS, ACK_SLOW, ACK_TS_PROGRESS } from "./ack-state.js";
-import { type Connection, touch } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { CA_CWR, CA_OPEN, ECN_ACC, ECN_OK, ECN_SEEN } from "./constants.js";
+import { touch } from "./notify.js";
 import type { Segment } from "./segment.js";
 
 /*

@@ -1,6 +1,6 @@
 import { MSS_DEFAULT } from "../wire/tcp.js";
 import type { Connection } from "./connection.js";
-import { touch } from "./connection.js";
+import { LOWAT as LOWAT_ } from "./connection-bits.js";
 import {
   ACK_PUSHED as ACK_PUSHED_,
   ACK_PUSHED2 as ACK_PUSHED2_,
@@ -12,6 +12,7 @@ import {
   TIMER_DELACK as TIMER_DELACK_,
   TIMER_SACK_DELAY as TIMER_SACK_DELAY_,
 } from "./constants.js";
+import { touch } from "./notify.js";
 import { setTimer, stopTimer } from "./timer-set.js";
 import { offered, selectWindow, windowUpdateDue } from "./window.js";
 
@@ -21,6 +22,7 @@ const ACK_PUSHED2 = ACK_PUSHED2_;
 const ATO_MIN = ATO_MIN_;
 const DELACK_MAX = DELACK_MAX_;
 const PINGPONG_THRESH = PINGPONG_THRESH_;
+const LOWAT = LOWAT_;
 const TIMER_DELACK = TIMER_DELACK_;
 const TIMER_SACK_DELAY = TIMER_SACK_DELAY_;
 
@@ -90,14 +92,18 @@ export function dataSent(c: Connection): void {
   if (((c.tcp.time.ms - c.lastReceive) | 0) < c.ato && c.pingpong < PINGPONG_MOST) c.pingpong++;
 }
 
+/** Less is unread than the application waits for. */
+function nothingToRead(c: Connection): boolean {
+  return (c.bits & LOWAT) === 0 ? c.rcvQueued === 0 : c.rcvQueued < c.rcvLowat;
+}
+
 /** Whether an ACK is to go now. If one is owed and need not, it is put off, and a timer sees to it. */
 export function decideAck(c: Connection): boolean {
   if (c.ackNow) return true;
   if (!c.ackDue) return false;
   // At least every second full-sized segment; but not while the application leaves unread what it could read, and the
   // ACK could only say that there is less room: reading sends it
-  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss && (c.rcvQueued < c.rcvLowat || selectWindow(c) >= offered(c)))
-    return true;
+  if (((c.rcvNxt - c.rcvAcked) | 0) > c.rcvMss && (nothingToRead(c) || selectWindow(c) >= offered(c))) return true;
   // Asked second: where the buffer is half full the first question ends them
   if (c.quickAcks > 0 && !inPingpong(c)) return true;
   return hasHoles(c) ? duplicateDue(c) : !putOff(c);

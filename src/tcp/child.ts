@@ -39,6 +39,7 @@ export function copyOptions(from: Connection, to: Connection): void {
   to.thinLinear = from.thinLinear;
   to.oobInline = from.oobInline;
   to.rcvLowat = from.rcvLowat;
+  to.lowat = from.lowat;
   to.deferAccept = from.deferAccept;
   to.fastOpenNoCookie = from.fastOpenNoCookie;
   to.ttl = from.ttl;

@@ -1,7 +1,7 @@
 import { seqGt } from "../wire/seqnum.js";
 import { ACK, FIN, RST } from "../wire/tcp.js";
 import { dropReceiveBuffer, dropSendBuffer } from "./buffers.js";
-import { type Connection, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSED,
@@ -23,6 +23,7 @@ import type { TcpContext } from "./context.js";
 import { fastOpenOver, releaseRequest } from "./fast-open.js";
 import { dropFlight } from "./flight.js";
 import { saveMetrics } from "./metrics.js";
+import { wake } from "./notify.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { startTimeWait } from "./time-wait.js";

@@ -5,12 +5,16 @@ export const READ_SHUT = 0x1;
 export const RCV_FIN = 0x2;
 export const DSACK_DUE = 0x4;
 export const TS_OK = 0x8;
-const FIN_QUEUED = 0x10;
+export const FIN_QUEUED = 0x10;
 const FIN_SENT = 0x20;
 export const NO_SPACE = 0x80;
 const URGENT_MODE = 0x100;
 export const NO_MEMORY = 0x200;
 export const SLOW_PATH = 0x400;
+const ACK_HELD = 0x800;
+const PATH_SHRANK = 0x1000;
+export const LOWAT = 0x2000;
+const FRONT_CUT = 0x4000;
 
 /**
  * What is hardly ever so of a connection, or never changes, though every segment has to ask: one word of bits, that one
@@ -104,5 +108,37 @@ export abstract class ConnectionBits extends TimerNode {
   }
   set urgentMode(on: boolean) {
     this.bits = on ? this.bits | URGENT_MODE : this.bits & ~URGENT_MODE;
+  }
+
+  /** What is owed at the end of this batch is put off already (the ACK of a handshake, for data to go with). */
+  get ackHeld(): boolean {
+    return (this.bits & ACK_HELD) !== 0;
+  }
+  set ackHeld(on: boolean) {
+    this.bits = on ? this.bits | ACK_HELD : this.bits & ~ACK_HELD;
+  }
+
+  /** A router said that the path MTU is less than it was, which is pathBefore. */
+  get pathShrank(): boolean {
+    return (this.bits & PATH_SHRANK) !== 0;
+  }
+  set pathShrank(on: boolean) {
+    this.bits = on ? this.bits | PATH_SHRANK : this.bits & ~PATH_SHRANK;
+  }
+
+  /** SO_RCVLOWAT is more than 1: see rcvLowat. */
+  get lowat(): boolean {
+    return (this.bits & LOWAT) !== 0;
+  }
+  set lowat(on: boolean) {
+    this.bits = on ? this.bits | LOWAT : this.bits & ~LOWAT;
+  }
+
+  /** A part of the first segment has been read. */
+  get rcvFrontCut(): boolean {
+    return (this.bits & FRONT_CUT) !== 0;
+  }
+  set rcvFrontCut(on: boolean) {
+    this.bits = on ? this.bits | FRONT_CUT : this.bits & ~FRONT_CUT;
   }
 }

@@ -1,14 +1,11 @@
 import type { StreamBuffer } from "../base/stream-buffer.js";
-import type { Route } from "../ip/route.js";
 import type { Binding } from "../ports/binding.js";
 import { MSS_DEFAULT } from "../wire/tcp.js";
-import type { AccEcn } from "./accecn.js";
 import type { CongestionControl, CongestionState } from "./congestion/congestion.js";
 import { RENO } from "./congestion/reno.js";
-import { ConnectionBits } from "./connection-bits.js";
+import { ConnectionFront } from "./connection-front.js";
 import {
   CA_OPEN,
-  CLOSED,
   DUPTHRESH,
   INITIAL_WINDOW_SEGMENTS,
   MIN_RTT_NONE,
@@ -16,128 +13,16 @@ import {
   RATE_UNLIMITED,
   RTO_INITIAL,
   RTO_MAX,
-  RTO_MIN,
   SSTHRESH_INFINITE,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import type { FastOpenKeys, FastOpenState } from "./fast-open.js";
-import type { ConnectionOwner } from "./notify.js";
-import type { SegmentQueue } from "./segment-queue.js";
-
-// Whoever changes a connection says so by these.
-export { touch, wake } from "./notify.js";
 
 /**
  * The transmission control block (RFC 9293 §3.3.1): data only. The chapters of this folder act on it; every field is
- * an integer where it can be, and an idle connection owns no buffer.
+ * an integer where it can be, and an idle connection owns no buffer. What most segments look at is in connection-front.ts.
  */
-export class Connection extends ConnectionBits {
-  // What a segment in order, its reading and its acknowledging look at comes first, in this order: with very many
-  // connections each further cache line that a segment touches costs as much as all of its processing. `bits` and `tcp`
-  // stand in front of it.
-  state = CLOSED;
-  rcvNxt = 0;
-  /** Right edge of the window last offered; never moves back (RFC 9293 §3.8.6.2.2). */
-  rcvAdv = 0;
-  sndUna = 0;
-  sndWnd = 0;
-  sndWscale = 0;
-  /** Segments that wait behind a hole: see {@link ooo}. */
-  oooCount = 0;
-  // rcv: head is the first unread byte. snd: head is SND.UNA's byte
-  rcv: StreamBuffer | null = null;
-  /** Bytes in order and unread. */
-  rcvQueued = 0;
-  /** Estimate of the size of the peer's segments, for the decision of every second segment. */
-  rcvMss = MSS_DEFAULT;
-  owner: ConnectionOwner | null = null;
-  /** Stands on the touched list. */
-  touched = false;
-  /** Something in order was received since the last ACK. */
-  ackDue = false;
-  ackNow = false;
-  /** RCV.NXT as of the last ACK sent. */
-  rcvAcked = 0;
-  /** ACK_PUSHED, ACK_PUSHED2: small segments came since the last ACK. */
-  ackPushed = 0;
-  /** Size of the last segment that was smaller than rcvMss (Linux's last_seg_size). */
-  lastSegSize = 0;
-  /** Where, and since when (us; 0: not yet), the receiver measures a round trip by a window's worth (rcv_rtt_est). */
-  rcvRttSeq = 0;
-  rcvRttStamp = 0;
-  /** ECN (RFC 3168): agreed; an ECE to answer, a CWR to send, seen CE. Bits ECN_*. */
-  ecn = 0;
-  /** RFC 9768: the ACE field of a segment that says nothing new, as flags; and ECN's counts, once there are any. */
-  aceExpected = 0;
-  accecn: AccEcn | null = null;
-  /** URGENT_*: 0 none, or where the octet stands. */
-  urgent = 0;
-  /** Tick at which data last came; lastAck: any acceptable acknowledgment. */
-  lastReceive = 0;
-  ato = 0;
-  keepProbes = 0;
-  sndWl1 = 0;
-  segsIn = 0;
-  dataSegsIn = 0;
-  bytesReceived = 0;
-  /** What the queued segments cost, and how many 256ths of it are payload (Linux's sk_rmem_alloc, scaling_ratio). */
-  rcvCharge = 0;
-  rcvLimit = 0;
-  /** Payload that the last of them has room for: what fits in there costs nothing. */
-  rcvTailRoom = 0;
-  windowClamp = 0;
-  /** The most that is offered at present: opened by slow steps (Linux's rcv_ssthresh, window_clamp). */
-  rcvSsthresh = 0;
-  /** Position among the stack's connections, or -1 when in no table. */
-  index = -1;
-  /** Positive errno that ended it; the owner collects it. */
-  error = 0;
-  /** What is unread of the first of them, and what it costs: 0, nothing waits to be read. The others: {@link rcvMore}. */
-  rcvFront = 0;
-  rcvFrontCharge = 0;
-  // Receiving: Linux's names are rcv_rtt_est (us, kept eightfold), rcvq_space, compressed_ack, dup_ack_counter
-  rcvRtt = 0;
-  rcvSpaceStamp = 0;
-  /** Bytes in `snd`, the last of them at writeSeq: sent and unacknowledged, then unsent. */
-  sndQueued = 0;
-  /** One past the highest sequence number ever sent: retransmission does not move it. */
-  sndNxt = 0;
-  /** One past the last byte that the application has written; the FIN stands there. */
-  writeSeq = 0;
-  /** Deadlines in ticks, running where the TIMER_ bit stands. */
-  timers = 0;
-  delackAt = 0;
-  /** ACKs still to be sent at once, at the start and after idle (Linux's quick-ack mode). */
-  quickAcks = 0;
-  /** From 3 on the application answers what it receives: an ACK does better to wait for that (Linux's pingpong). */
-  pingpong = 0;
-  compressedAcks = 0;
-  dupAckCounter = 0;
-  sackBlocks = 0;
-  rcvRatio = 128;
-  rcvWscale = 0;
-  route: Route | null = null;
-  segsOut = 0;
-  /** us at which any segment last went, or before which the next may not (Linux's tcp_wstamp_ns): see pacing.ts. */
-  lastSentUs = 0;
-  localAddr = 0;
-  localPort = 0;
-  remotePort = 0;
-  ttl = 0;
-  tos = 0;
-  dontFragment = 1;
-  /** TS.Recent, and the second (of the stack's clock) in which it was set; RFC 7323 §4.3. */
-  tsRecent = 0;
-  /** TSval and TSecr of the segment in hand, TSecr with our offset taken off; meaningful where it carried them. */
-  rcvTsval = 0;
-  rcvTsecr = 0;
-  tsRecentAt = 0;
-  sawTs = false;
-  rcvRttLastEcr = 0;
-  /** Added to the millisecond clock to make our TSval (RFC 7323 §5.4: not the same for two connections). */
-  tsOffset = 0;
-  remoteAddr = 0;
-
+export class Connection extends ConnectionFront {
   rto = RTO_INITIAL;
   sndLimit = 0;
   // Segment sizes: `mss` is Eff.snd.MSS less the timestamps' room (RFC 9293 §3.7.1, RFC 6691), `advMss` what we offer,
@@ -191,18 +76,10 @@ export class Connection extends ConnectionBits {
   ooo: Int32Array | null = null;
   /** What they cost. */
   oooCharge = 0;
-  rcvMore: SegmentQueue | null = null;
-  /** us at which something came to be read where nothing was. */
-  rcvFrontAt = 0;
-  /** A part of the first segment has been read. */
-  rcvFrontCut = false;
   /** Blocks to report, the most recent first (RFC 2018 §4): sequence pairs, sackBlocks of them. */
   sackOut: Int32Array | null = null;
   dsackStart = 0;
   dsackEnd = 0;
-
-  /** What is owed at the end of this batch is put off already (the ACK of a handshake, for data to go with). */
-  ackHeld = false;
 
   // Closing
   /** Where the peer's FIN was seen. */
@@ -347,7 +224,7 @@ export class Connection extends ConnectionBits {
   probeEnd = 0;
   probeAt = 0;
   mtuProbing = false;
-  /** The path MTU before a router said that it is less: what is too large goes again when the batch ends; 0: none did. */
+  /** The path MTU before a router said that it is less (pathShrank): what is too large goes again when the batch ends. */
   pathBefore = 0;
 
   // Urgent data (RFC 6093)
@@ -364,14 +241,13 @@ export class Connection extends ConnectionBits {
   keepInterval = 0;
   keepCount = 0;
   userTimeout = 0;
-  /** TCP_RTO_MAX_MS, TCP_RTO_MIN_US, or what the settings were when the socket was made. */
+  /** TCP_RTO_MAX_MS, or what the setting was when the socket was made. */
   rtoMax = RTO_MAX;
-  rtoMinUs = RTO_MIN * 1000;
   synRetries = 0;
   linger2 = 0;
   /** TCP_NOTSENT_LOWAT, 0: the stack's. */
   notsentLowat = 0;
-  /** SO_RCVLOWAT: the socket is readable from so many bytes on. */
+  /** SO_RCVLOWAT: the socket is readable from so many bytes on; 1 unless `lowat`. */
   rcvLowat = 1;
   /** TCP_WINDOW_CLAMP as the application set it, or 0. */
   userClamp = 0;

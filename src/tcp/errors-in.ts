@@ -2,7 +2,7 @@ import { EMSGSIZE } from "../base/errors.js";
 import type { IcmpReport } from "../ip/transport.js";
 import { seqGe, seqLe } from "../wire/seqnum.js";
 import { destroy } from "./close.js";
-import { type Connection, touch, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   EVENT_ERROR,
   KIND_CONNECTION,
@@ -17,6 +17,7 @@ import {
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
 import { opensFast } from "./fast-open.js";
+import { touch, wake } from "./notify.js";
 import { retransmitTimeout } from "./rto.js";
 import { estimatedRto } from "./rtt.js";
 import { XMIT_US } from "./sent.js";
@@ -115,6 +116,7 @@ function smallerPath(c: Connection, mtu: number): void {
   // Smaller than IP will go, and DF is insisted on: nothing will get through
   if (pmtuDiscover === PMTU_DO && mtu < c.tcp.ip.pathMtus.minimum) c.softError = EMSGSIZE;
   if (pmtuDiscover === PMTU_DONT || pmtuDiscover >= PMTU_INTERFACE) return;
-  if (c.pathBefore === 0) c.pathBefore = route.mtu;
+  if (!c.pathShrank) c.pathBefore = route.mtu;
+  c.pathShrank = true;
   touch(c);
 }

@@ -6,7 +6,7 @@ import { countMarks } from "./accecn-feedback.js";
 import { ACK_TAKEN, ACK_UNSENT, processAck } from "./ack.js";
 import { challenge, mayAnswerInvalid } from "./challenge.js";
 import { destroy, enterTimeWait, limitFinWait2, setState } from "./close.js";
-import { type Connection, touch } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
@@ -21,6 +21,7 @@ import {
 import { opensFast, suspectReset } from "./fast-open.js";
 import { fastOpenComplete, fastOpenInput } from "./fast-open-server.js";
 import { saveMetrics } from "./metrics.js";
+import { touch } from "./notify.js";
 import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
 import { aheadEnd } from "./out-of-order.js";

@@ -6,7 +6,7 @@ import { takeCrossedSyn, takeSynAck, thirdAck } from "./accecn-handshake.js";
 import { ACK_TAKEN, processAck } from "./ack.js";
 import { initialRcvMss, inPingpong, moreQuickAcks } from "./ack-policy.js";
 import { destroy, setState } from "./close.js";
-import { type Connection, touch, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   ATO_MIN,
   DELACK_MAX,
@@ -25,6 +25,7 @@ import { fastOpenComplete } from "./fast-open-server.js";
 import { markLost } from "./flight.js";
 import { sendSynAgain } from "./handshake-out.js";
 import { beginSearch } from "./mtu-probe.js";
+import { touch, wake } from "./notify.js";
 import { updateMss } from "./path.js";
 import { noteFin, processFin, processText } from "./receive.js";
 import { lossWithoutCongestion } from "./recovery-path.js";

@@ -1,5 +1,6 @@
-import { type Connection, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { CLOSED, EVENT_READABLE } from "./constants.js";
+import { wake } from "./notify.js";
 import { memoryScarce } from "./pressure.js";
 import { copiedSeq } from "./receive-buffer.js";
 import { setWindowClamp } from "./window.js";
@@ -20,7 +21,7 @@ export function enoughToRead(c: Connection, target: number): boolean {
 
 /** Data has come. */
 export function wakeReader(c: Connection): void {
-  if (c.rcvLowat === 1 || enoughToRead(c, c.rcvLowat)) wake(c, EVENT_READABLE);
+  if (!c.lowat || enoughToRead(c, c.rcvLowat)) wake(c, EVENT_READABLE);
 }
 
 /** SO_RCVLOWAT (Linux's tcp_set_rcvlowat): what is waited for must have room in the buffer. */
@@ -28,6 +29,7 @@ export function setReceiveLowat(c: Connection, value: number): void {
   const most = c.rcvLocked ? c.rcvLimit : c.tcp.settings.rmemMax >> 1;
   const lowat = value < 0 || value > most ? most : value;
   c.rcvLowat = lowat === 0 ? 1 : lowat;
+  c.lowat = lowat > 1;
   wakeReader(c);
   if (c.rcvLocked) return;
   const size = Math.floor((lowat * 256) / c.rcvRatio);

@@ -1,7 +1,8 @@
 import { FIN, MSS_DEFAULT, PSH, SYN, TS_SPACE as TIMESTAMPS, URG } from "../wire/tcp.js";
 import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-policy.js";
-import { type Connection, touch } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
+import { touch } from "./notify.js";
 import { aheadEnd } from "./out-of-order.js";
 import { memoryScarce } from "./pressure.js";
 import { advertised, chargeOf, releaseRead } from "./receive-queue.js";

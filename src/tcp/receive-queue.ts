@@ -111,10 +111,10 @@ export function releaseRead(c: Connection, n: number): void {
 
 /** Nothing waits to be read any more. */
 export function releaseAll(c: Connection): void {
-  c.rcvCharge = c.oooCharge;
+  c.rcvCharge = c.oooCount === 0 ? 0 : c.oooCharge;
   c.rcvFront = 0;
   c.rcvFrontCharge = 0;
-  c.rcvFrontCut = false;
+  if (c.rcvFrontCut) c.rcvFrontCut = false;
   c.rcvTailRoom = 0;
   if (c.rcvMore !== null) giveMore(c);
 }

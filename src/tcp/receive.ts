@@ -4,7 +4,7 @@ import { FIN, URG } from "../wire/tcp.js";
 import { decideAck, enterPingpong, enterQuickAck, hasHoles } from "./ack-policy.js";
 import { flushSacks, sendOwedAck } from "./ack-timers.js";
 import { destroy, enterTimeWait, setState } from "./close.js";
-import { type Connection, touch, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
   CLOSING,
@@ -17,6 +17,7 @@ import {
   URGENT_AWAITED,
 } from "./constants.js";
 import { ecnReceived, tellEdge } from "./ecn-in.js";
+import { touch, wake } from "./notify.js";
 import { joinAhead, KEPT, keepAhead, NOTHING_NEW } from "./out-of-order.js";
 import { wakeReader } from "./readable.js";
 import { admitted, pruneOutOfOrder, receiveAhead, receiveNext } from "./reassembly.js";

@@ -23,10 +23,9 @@ export function settle(tcp: TcpContext): void {
 }
 
 function settleConnection(c: Connection): void {
-  if (c.pathBefore !== 0) {
-    const before = c.pathBefore;
-    c.pathBefore = 0;
-    pathReported(c, before);
+  if (c.pathShrank) {
+    c.pathShrank = false;
+    pathReported(c, c.pathBefore);
   }
   // Before more is in flight: where cwnd is full the send buffer does not grow
   if (c.noSpace) afterAcks(c);

@@ -1,7 +1,7 @@
 import { ETIMEDOUT } from "../base/errors.js";
 import { delackTimeout, sackDelayTimeout } from "./ack-timers.js";
 import { abort, destroy, finWait2Timeout, outOfResources } from "./close.js";
-import { type Connection, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import {
   CLOSED,
   EVENT_WRITABLE,
@@ -16,6 +16,7 @@ import {
   TIMER_RETRANSMIT,
   TIMER_SACK_DELAY,
 } from "./constants.js";
+import { wake } from "./notify.js";
 import { hasUnsent, output } from "./output.js";
 import { orphanRetries } from "./patience.js";
 import { retransmitLost } from "./retransmit.js";

@@ -2,8 +2,9 @@ import { EAGAIN, EINVAL } from "../base/errors.js";
 import { seqGt, seqLt } from "../wire/seqnum.js";
 import { URG } from "../wire/tcp.js";
 import { dropReceiveBuffer } from "./buffers.js";
-import { type Connection, wake } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { EVENT_READABLE, EVENT_URGENT, URGENT_AWAITED, URGENT_HERE, URGENT_NONE, URGENT_TAKEN } from "./constants.js";
+import { wake } from "./notify.js";
 import { copiedSeq } from "./receive-buffer.js";
 import type { Segment } from "./segment.js";
 
