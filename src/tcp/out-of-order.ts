@@ -1,4 +1,4 @@
-import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
+import { seqGe, seqGt, seqLe, seqLt, seqMax } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
 import { chargeJoined, chargeOf, hasRoom, PAGE_HOLDS, packedCharge, packedRoom, roomFor } from "./receive-queue.js";
 import { dsackExtend, dsackSet, sackReset } from "./sack-out.js";
@@ -7,7 +7,8 @@ import { windowOf } from "./window.js";
 /*
  * What came ahead of RCV.NXT, segment by segment as Linux's out_of_order_queue keeps it, so that memory, duplicates and
  * counters come out the same. A record is four integers: where the segment begins and ends, what it costs, and what its
- * memory has room for. They are sorted; two may overlap, but none is within another.
+ * memory has room for. They are sorted by where they begin. Two may overlap, and one may lie within another that was put
+ * together with what came behind it.
  */
 
 const START = 0;
@@ -28,6 +29,14 @@ export const COALESCED = 2;
 
 /** One past the last byte that was kept; there is one. */
 export function aheadEnd(c: Connection): number {
+  const records = c.ooo as Int32Array;
+  let end = records[END] as number;
+  for (let at = WORDS; at < WORDS * c.oooCount; at += WORDS) end = seqMax(end, records[at + END] as number);
+  return end;
+}
+
+/** Where the record ends that begins last (Linux's ooo_last_skb). */
+export function lastEnd(c: Connection): number {
   return (c.ooo as Int32Array)[WORDS * (c.oooCount - 1) + END] as number;
 }
 
@@ -232,7 +241,7 @@ export function collapseAhead(c: Connection): void {
     let cost = records[WORDS * i + CHARGE] as number;
     let next = i + 1;
     for (; next < c.oooCount && seqGe(end, records[WORDS * next] as number); next++) {
-      end = records[WORDS * next + END] as number;
+      end = seqMax(end, records[WORDS * next + END] as number);
       cost += records[WORDS * next + CHARGE] as number;
     }
     if (next > i + 1 || ((end - (records[WORDS * i] as number)) | 0) >= PAGE_HOLDS) i = packRange(c, i, next, end);
