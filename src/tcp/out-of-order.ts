@@ -261,10 +261,16 @@ function packRange(c: Connection, first: number, next: number, end: number): num
   if (from === next) return next;
   const start = records[WORDS * from] as number;
   const pages = Math.ceil(((end - start) | 0) / PAGE_HOLDS);
-  const packed = new Int32Array(Math.max(records.length, WORDS * (c.oooCount - (next - from) + pages)));
+  const lastPage = (start + (pages - 1) * PAGE_HOLDS) | 0;
+  // As in Linux: what lies within the last of them is not looked at, and stays
+  let until = from;
+  while (until < next - 1 && records[WORDS * until + END] !== end) until++;
+  until++;
+  while (until < next && seqLt(records[WORDS * until] as number, lastPage)) until++;
+  const packed = new Int32Array(Math.max(records.length, WORDS * (c.oooCount - (until - from) + pages)));
   packed.set(records.subarray(0, WORDS * from));
-  packed.set(records.subarray(WORDS * next, WORDS * c.oooCount), WORDS * (from + pages));
-  for (let i = from; i < next; i++) charge(c, -(records[WORDS * i + CHARGE] as number));
+  packed.set(records.subarray(WORDS * until, WORDS * c.oooCount), WORDS * (from + pages));
+  for (let i = from; i < until; i++) charge(c, -(records[WORDS * i + CHARGE] as number));
   for (let i = 0; i < pages; i++) {
     const at = WORDS * (from + i);
     const n = Math.min(PAGE_HOLDS, (end - start - i * PAGE_HOLDS) | 0);
@@ -274,10 +280,10 @@ function packRange(c: Connection, first: number, next: number, end: number): num
     packed[at + ROOM] = packedRoom(n) - n;
     charge(c, packedCharge(n));
   }
-  c.tcp.counters.TcpExtTCPRcvCollapsed += next - from;
+  c.tcp.counters.TcpExtTCPRcvCollapsed += until - from;
   c.ooo = packed;
-  c.oooCount += pages - (next - from);
-  return from + pages;
+  c.oooCount += pages - (until - from);
+  return from + pages + next - until;
 }
 
 /** Whether a record costs no more than it should, and does not overlap the one behind it. */

@@ -134,6 +134,22 @@ describe("memory for what is received (Linux's sk_rcvbuf and truesize)", () => {
       > . 1:1(0) ack 2201`);
     counts(t, { TcpExtPruneCalled: 1 });
   });
+
+  scripted("... and what lies within what was put together still costs something", (t) => {
+    t.passive("win 65535 <mss 1460,sackOK>", { SO_RCVBUF: 5000 });
+    within(t);
+    for (let seq = 2301; seq < 2391; seq += 10) {
+      t.play(`+0.01 < . ${seq}:${seq + 1}(1) ack 1`);
+      t.skip(0.01);
+    }
+    t.play("+0.01 < . 2391:2392(1) ack 1");
+    t.quiet(0.01);
+    counts(t, { TcpExtPruneCalled: 1, TcpExtTCPRcvCollapsed: 1, TcpExtTCPOFODrop: 1 });
+    t.play(`
+      +0.01 < . 1:1001(1000) ack 1
+      > . 1:1(0) ack 2201`);
+    counts(t, { TcpExtPruneCalled: 2, TcpExtTCPRcvCollapsed: 2, TcpExtOfoPruned: 1 });
+  });
 });
 
 describe("the window that was offered", () => {
