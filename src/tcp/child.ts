@@ -153,6 +153,7 @@ export function promote(record: SynRecord, seg: Segment): Connection {
   c.delivered = 1;
   initTransfer(c);
   established(c, seg);
+  startKeepalive(c);
   if ((c.ecn & ECN_ACC) !== 0) thirdAck(c, seg);
   if (c.congestion.congControl === undefined) updatePacingRate(c);
   queueForAccept(listener, c);

@@ -9,7 +9,6 @@ import { initReceiveBuffer } from "./receive-buffer.js";
 import { sample, updateMinRtt } from "./rtt.js";
 import type { Segment } from "./segment.js";
 import { expandSendBuffer } from "./send-buffer.js";
-import { startKeepalive } from "./timer-set.js";
 
 /**
  * The round trip of a handshake. Karn: what was sent again is ambiguous; the echo of a timestamp never is (RFC 7323 §4).
@@ -57,7 +56,6 @@ export function established(c: Connection, seg: Segment): void {
   c.lastReceive = time.ms;
   c.lastSend = time.ms;
   c.lastAck = time.ms;
-  startKeepalive(c);
 }
 
 /** Both have offered timestamps (RFC 7323 §3.2): from here on every segment carries them, and has less room. */

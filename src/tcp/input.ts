@@ -26,7 +26,7 @@ import { simultaneousAck, synReceivedAck, synSent } from "./opening.js";
 import { parseOptions } from "./options.js";
 import { aheadEnd } from "./out-of-order.js";
 import { pawsRejectsSegment } from "./paws.js";
-import { noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
+import { fitsWindow, noteFin, oldBytes, processFin, processText, staleText } from "./receive.js";
 import { measureRttByEcho } from "./receive-buffer.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
@@ -158,6 +158,7 @@ function isOld(c: Connection, seg: Segment): boolean {
 function behindTheirFin(c: Connection, seg: Segment): boolean {
   const { state } = c;
   if (state !== CLOSE_WAIT && state !== LAST_ACK && state !== CLOSING) return false;
+  if (c.rcvQueued > 0 && !fitsWindow(c, seg)) return true;
   if (seqLt(seg.seq, c.rcvNxt) && seqGt((seg.seq + seg.length) | 0, c.rcvNxt)) {
     c.tcp.counters.TcpExtTCPAbortOnData++;
     resetUnknown(c.tcp, seg);

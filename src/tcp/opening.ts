@@ -33,7 +33,7 @@ import { dsackSet } from "./sack-out.js";
 import type { Segment } from "./segment.js";
 import { NEXT, XMIT_US } from "./sent.js";
 import { resetUnknown } from "./stateless.js";
-import { setSenderTimer, setTimer } from "./timer-set.js";
+import { setSenderTimer, setTimer, startKeepalive } from "./timer-set.js";
 import { sendAck } from "./transmit.js";
 
 /*
@@ -123,6 +123,8 @@ function completeOpen(c: Connection, seg: Segment): void {
   updateMss(c);
   initTransfer(c);
   established(c, seg);
+  // As Linux: one opened from both sides is kept alive from when the application asks for it
+  startKeepalive(c);
   const again = fastOpenAnswered(c, seg);
   wake(c, EVENT_CONNECTED | EVENT_WRITABLE);
   // The handshake's ACK goes by itself, unless data that the server did not take goes again and bears it

@@ -1,4 +1,4 @@
-import { seqGe, seqGt, seqLe, seqLt } from "../wire/seqnum.js";
+import { seqGe, seqGt, seqLe, seqLt, seqMax } from "../wire/seqnum.js";
 import type { Connection } from "./connection.js";
 import { chargeJoined, chargeOf, hasRoom, PAGE_HOLDS, packedCharge, packedRoom, roomFor } from "./receive-queue.js";
 import { dsackExtend, dsackSet, sackReset } from "./sack-out.js";
@@ -7,7 +7,8 @@ import { windowOf } from "./window.js";
 /*
  * What came ahead of RCV.NXT, segment by segment as Linux's out_of_order_queue keeps it, so that memory, duplicates and
  * counters come out the same. A record is four integers: where the segment begins and ends, what it costs, and what its
- * memory has room for. They are sorted; two may overlap, but none is within another.
+ * memory has room for. They are sorted by where they begin. Two may overlap, and one may lie within another that was put
+ * together with what came behind it.
  */
 
 const START = 0;
@@ -28,6 +29,14 @@ export const COALESCED = 2;
 
 /** One past the last byte that was kept; there is one. */
 export function aheadEnd(c: Connection): number {
+  const records = c.ooo as Int32Array;
+  let end = records[END] as number;
+  for (let at = WORDS; at < WORDS * c.oooCount; at += WORDS) end = seqMax(end, records[at + END] as number);
+  return end;
+}
+
+/** Where the record ends that begins last (Linux's ooo_last_skb). */
+export function lastEnd(c: Connection): number {
   return (c.ooo as Int32Array)[WORDS * (c.oooCount - 1) + END] as number;
 }
 
@@ -232,7 +241,7 @@ export function collapseAhead(c: Connection): void {
     let cost = records[WORDS * i + CHARGE] as number;
     let next = i + 1;
     for (; next < c.oooCount && seqGe(end, records[WORDS * next] as number); next++) {
-      end = records[WORDS * next + END] as number;
+      end = seqMax(end, records[WORDS * next + END] as number);
       cost += records[WORDS * next + CHARGE] as number;
     }
     if (next > i + 1 || ((end - (records[WORDS * i] as number)) | 0) >= PAGE_HOLDS) i = packRange(c, i, next, end);
@@ -252,10 +261,16 @@ function packRange(c: Connection, first: number, next: number, end: number): num
   if (from === next) return next;
   const start = records[WORDS * from] as number;
   const pages = Math.ceil(((end - start) | 0) / PAGE_HOLDS);
-  const packed = new Int32Array(Math.max(records.length, WORDS * (c.oooCount - (next - from) + pages)));
+  const lastPage = (start + (pages - 1) * PAGE_HOLDS) | 0;
+  // As in Linux: what lies within the last of them is not looked at, and stays
+  let until = from;
+  while (until < next - 1 && records[WORDS * until + END] !== end) until++;
+  until++;
+  while (until < next && seqLt(records[WORDS * until] as number, lastPage)) until++;
+  const packed = new Int32Array(Math.max(records.length, WORDS * (c.oooCount - (until - from) + pages)));
   packed.set(records.subarray(0, WORDS * from));
-  packed.set(records.subarray(WORDS * next, WORDS * c.oooCount), WORDS * (from + pages));
-  for (let i = from; i < next; i++) charge(c, -(records[WORDS * i + CHARGE] as number));
+  packed.set(records.subarray(WORDS * until, WORDS * c.oooCount), WORDS * (from + pages));
+  for (let i = from; i < until; i++) charge(c, -(records[WORDS * i + CHARGE] as number));
   for (let i = 0; i < pages; i++) {
     const at = WORDS * (from + i);
     const n = Math.min(PAGE_HOLDS, (end - start - i * PAGE_HOLDS) | 0);
@@ -265,10 +280,10 @@ function packRange(c: Connection, first: number, next: number, end: number): num
     packed[at + ROOM] = packedRoom(n) - n;
     charge(c, packedCharge(n));
   }
-  c.tcp.counters.TcpExtTCPRcvCollapsed += next - from;
+  c.tcp.counters.TcpExtTCPRcvCollapsed += until - from;
   c.ooo = packed;
-  c.oooCount += pages - (next - from);
-  return from + pages;
+  c.oooCount += pages - (until - from);
+  return from + pages + next - until;
 }
 
 /** Whether a record costs no more than it should, and does not overlap the one behind it. */

@@ -3,7 +3,7 @@ import { initialRcvMss, MSS_LEAST, moreQuickAcks, readWantsAck } from "./ack-pol
 import type { Connection } from "./connection.js";
 import { ACK_PUSHED, ACK_PUSHED2, ATO_MIN, QUICK_ACKS } from "./constants.js";
 import { touch } from "./notify.js";
-import { aheadEnd } from "./out-of-order.js";
+import { lastEnd } from "./out-of-order.js";
 import { memoryScarce } from "./pressure.js";
 import { advertised, chargeOf, releaseRead } from "./receive-queue.js";
 import { freeSpace, fullSpace, offered, setWindowClamp, windowOf } from "./window.js";
@@ -200,7 +200,7 @@ export function growBuffer(c: Connection, space: number): void {
   // A round trip has passed meanwhile, and in slow start the peer doubles in each
   let window = 2 * space;
   window += 2 * Math.floor((window * (space - old)) / old);
-  if (c.oooCount > 0) window += (aheadEnd(c) - c.rcvNxt) | 0;
+  if (c.oooCount > 0) window += (lastEnd(c) - c.rcvNxt) | 0;
   const size = Math.min(Math.floor((window * 256) / c.rcvRatio), settings.rmemMax);
   if (size <= 2 * c.rcvLimit) return;
   c.rcvLimit = size >> 1;

@@ -77,7 +77,7 @@ function cutOff(seg: Segment): number {
 }
 
 /** Whether there is a window for the text. RFC 9293 §3.10.7.4: what is not acceptable is answered with an ACK. */
-function fitsWindow(c: Connection, seg: Segment): boolean {
+export function fitsWindow(c: Connection, seg: Segment): boolean {
   const room = (c.rcvAdv - seg.seq) | 0;
   if (seg.length <= room) return true;
   if (c.rcvQueued === 0 && room > 0) {

@@ -13,17 +13,20 @@ export function shutdownMoves(v: View, moves: D.Moves): void {
   if (v.state === ESTABLISHED) moves.must(D.ESTABLISHED_CLOSE);
   else if (v.state === CLOSE_WAIT) moves.must(D.CLOSE_WAIT_CLOSE);
   else if (v.state === SYN_SENT) moves.must(D.SENT_CLOSE);
-  else if (v.state === SYN_RECEIVED && !v.finQueued) moves.add(D.RECEIVED_CLOSE);
+  // In SYN-RECEIVED its FIN waits for the ACK of the SYN (§3.10.4)
 }
 
-/** CLOSE by an owner that lets go. */
-/** @param room for one more record of TIME-WAIT, which FIN-WAIT-2 without owner is, too */
+/**
+ * CLOSE by an owner that lets go.
+ * @param room for one more record of TIME-WAIT, which FIN-WAIT-2 without owner is, too
+ */
 export function closeMoves(v: View, room: boolean, moves: D.Moves): void {
   shutdownMoves(v, moves);
   if (v.rcvQueued > 0) {
     moves.none();
     moves.must(D.UNREAD[v.state] as number);
-  } else if (v.state === FIN_WAIT_2 && (v.linger2 < 0 || !room)) moves.must(D.FIN_WAIT_2_ORPHAN);
+  } else if (v.state === SYN_RECEIVED) moves.must(D.RECEIVED_CLOSE);
+  else if (v.state === FIN_WAIT_2 && (v.linger2 < 0 || !room)) moves.must(D.FIN_WAIT_2_ORPHAN);
 }
 
 export function abortMoves(v: View, moves: D.Moves): void {

@@ -21,7 +21,7 @@ import {
   type View,
 } from "./inspect.js";
 import type { Life, Tuple } from "./life.js";
-import { acceptable, ackAcceptable, YES } from "./model.js";
+import { acceptable, ackAcceptable, PIECES, YES } from "./model.js";
 import { OURS, PEER } from "./wire.js";
 import { LISTEN_PORT, type World } from "./world.js";
 
@@ -124,6 +124,7 @@ function checkTuple(w: World, tuple: Tuple, kind: number): void {
   life.linger2 = after.linger2;
   checkSend(w, tuple, after, life);
   if (after.state !== SYN_SENT) checkReceive(w, tuple, after, life);
+  noteMss(w, tuple, before, after, life, kind);
   checkTimers(w, tuple, after, life);
   checkMemory(w, tuple, after);
   if (kind === SEGMENT && tuple === w.target) checkWindow(w, tuple, before, after, life);
@@ -163,14 +164,25 @@ function checkReceive(w: World, tuple: Tuple, v: View, life: Life): void {
     w.fail(`${(life.edge - v.rcvAdv) | 0} more is offered than is remembered`, tuple);
 }
 
+/** As Linux: a path that takes less is no reason to send; the next ACK is one, or the timer that asks for the window. */
+function noteMss(w: World, tuple: Tuple, a: View, b: View, life: Life, kind: number): void {
+  const { segment: s } = w;
+  const plain = kind === SEGMENT && tuple === w.target && !s.broken && (s.flags & ~(FIN | PSH)) === ACK;
+  const heard = plain && acceptable(a, s, life) === YES && ackAcceptable(a, s) === YES;
+  if (heard || b.mss > life.mss || b.sndNxt !== b.sndUna || b.sndQueued === 0) life.mss = b.mss;
+}
+
 function checkTimers(w: World, tuple: Tuple, v: View, life: Life): void {
   if (v.sndNxt !== v.sndUna && !v.pursued && !v.blocked) w.fail("something is in flight and no timer runs", tuple);
   const waits = v.sndQueued > 0 || (v.finQueued && !v.finSent && v.sndUna !== v.iss);
   if (waits && !v.paced && !v.blocked) w.fail("something waits to be sent and no timer runs", tuple);
   const free = w.link.room < 0 && !w.link.behind;
   if (free && v.blocked) w.fail("it waits for a link that has room", tuple);
-  if (free && v.idle) w.fail("nothing is in flight, and nothing is in the way", tuple);
-  if (v.keepalive && !v.kept && v.state !== SYN_SENT && v.state !== SYN_RECEIVED)
+  if (free && v.idle(life.mss)) w.fail("nothing is in flight, and nothing is in the way", tuple);
+  // As Linux: one opened from both sides has the timer only if the application asks for it meanwhile or later
+  if (v.kept) life.unkept = false;
+  else if (v.state === SYN_RECEIVED) life.unkept = true;
+  if (v.keepalive && !v.kept && !life.unkept && v.state !== SYN_SENT && v.state !== SYN_RECEIVED)
     w.fail("keep-alive without a timer", tuple);
   // One that found the link full is lost, as in a full queue of Linux's
   if (v.ackOwed && !v.delackRuns && free && !life.doubted) w.fail("an ACK is owed and no timer runs", tuple);
@@ -238,6 +250,7 @@ function checkProgress(w: World, tuple: Tuple, a: View, b: View, life: Life): vo
   if (((s.ack - b.sndUna) | 0) > 0) w.fail("an acceptable ACK has not moved SND.UNA", tuple);
   const offset = (s.seq - a.rcvNxt) | 0;
   const listens = a.state === ESTABLISHED || a.state === FIN_WAIT_1 || a.state === FIN_WAIT_2;
-  if (!listens || offset > 0 || s.length === 0 || a.rcvFin || around.tight || a.full || b.full) return;
+  if (!listens || offset > 0 || s.length === 0 || a.rcvFin || around.tight) return;
+  if (a.crowded(s.length, s.optionsLength, PIECES)) return;
   if (((s.seq + s.length - b.rcvNxt) | 0) > 0) w.fail("text in order has not been taken", tuple);
 }

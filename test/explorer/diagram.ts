@@ -83,6 +83,8 @@ export const UNREAD = edges(
   "§3.6.1",
 );
 export const LATE_DATA = edges([FIN_WAIT_1, FIN_WAIT_2], CLOSED, "rcv data after CLOSE", "§3.6.1");
+/** It began before the FIN and runs beyond it. */
+export const CONTRADICTION = edges([CLOSE_WAIT, CLOSING, LAST_ACK], CLOSED, "rcv data across the FIN", "as Linux");
 export const TIMEOUT = edges(ACTIVE, CLOSED, "user timeout, R2 or keep-alive", "§3.10.8, §3.8.3, §3.8.4");
 export const ICMP_ERROR = edges([SYN_SENT, SYN_RECEIVED], CLOSED, "ICMP error", "§3.9.2.2");
 export const FIN_WAIT_2_ORPHAN = edge(FIN_WAIT_2, CLOSED, "orphan", "tcp_fin_timeout, TCP_LINGER2");

@@ -79,15 +79,57 @@ function auditTimes(c: Connection, timed: number): string | null {
   return n === timed ? null : `${n} records in the order of time, ${timed} say so`;
 }
 
-/** What came out of order: in the order of sequence, with a hole before each of them. */
+/** Int32s of a range out of order: where it begins and ends, what it costs, what its memory has room for. */
+const RANGE = 4;
+
+/**
+ * What came out of order, in the order in which it begins, behind a hole: two may overlap, and one may lie within another.
+ * Only a FIN by itself is nothing. The memory of all of them is counted.
+ */
 export function auditRanges(c: Connection): string | null {
   const { ooo } = c;
-  if (ooo === null) return c.oooCount === 0 ? null : `${c.oooCount} ranges out of order, none of them there`;
-  let end = c.rcvNxt;
-  for (let i = 0; i < c.oooCount; i++) {
-    if ((((ooo[2 * i] as number) - end) | 0) <= 0) return "a range out of order that has no hole before it";
-    end = ooo[2 * i + 1] as number;
-    if (((end - (ooo[2 * i] as number)) | 0) <= 0) return "a range out of order with nothing in it";
+  if (ooo === null) {
+    if (c.oooCount > 0) return `${c.oooCount} ranges out of order, none of them there`;
+    return c.oooCharge === 0 ? null : `${c.oooCharge} bytes of memory for nothing out of order`;
   }
-  return null;
+  if (c.oooCount === 0) return "room for ranges out of order, and none there";
+  let charge = 0;
+  let start = c.rcvNxt;
+  for (let i = 0; i < RANGE * c.oooCount; i += RANGE) {
+    const from = ooo[i] as number;
+    const to = ooo[i + 1] as number;
+    if (((from - start) | 0) <= 0) {
+      if (i === 0) return "a range out of order that has no hole before it";
+      return "ranges out of order that do not stand in their order";
+    }
+    if (((to - from) | 0) < 0 || (to === from && !(c.rcvFin && c.rcvFinSeq === to)))
+      return "a range out of order with nothing in it";
+    if ((ooo[i + 3] as number) < 0) return "a range out of order that is larger than its memory";
+    charge += ooo[i + 2] as number;
+    start = from;
+  }
+  return charge === c.oooCharge
+    ? null
+    : `${c.oooCharge} bytes of memory out of order are counted, ranges have ${charge}`;
+}
+
+/** What waits to be read, segment by segment: its bytes, and the memory of all that was received. */
+export function auditQueue(c: Connection): string | null {
+  const more = c.rcvMore;
+  let bytes = c.rcvFront;
+  let charge = c.rcvFrontCharge;
+  if (c.rcvFrontCharge === 0 && (c.rcvFront !== 0 || more !== null))
+    return "segments to read behind a first that is none";
+  if (more !== null) {
+    if (more.count === 0) return "a queue of segments with nothing in it";
+    for (let i = 0; i < more.count; i++) {
+      if (more.length(i) <= 0 || more.charge(i) <= 0) return "a segment to read that has no text or no memory";
+      bytes += more.length(i);
+      charge += more.charge(i);
+    }
+  }
+  if (c.rcvTailRoom < 0) return "a segment to read that is larger than its memory";
+  if (bytes !== c.rcvQueued) return `${c.rcvQueued} bytes wait to be read, segments hold ${bytes}`;
+  charge += c.oooCharge;
+  return charge === c.rcvCharge ? null : `${c.rcvCharge} bytes of memory are counted, segments have ${charge}`;
 }

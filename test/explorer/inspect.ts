@@ -19,8 +19,9 @@ import {
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
 import { aheadEnd } from "../../src/tcp/out-of-order.js";
+import { chargeOf } from "../../src/tcp/receive-queue.js";
 
-import { auditFlight, auditRanges, recordsOf } from "./inspect-flight.js";
+import { auditFlight, auditQueue, auditRanges, recordsOf } from "./inspect-flight.js";
 import { OURS, PEER } from "./wire.js";
 
 /*
@@ -51,8 +52,8 @@ export class View {
   sndWl1 = 0;
   rcvNxt = 0;
   rcvAdv = 0;
-  /** What is queued costs half of the receive buffer: of a segment in pieces some may be refused. */
-  full = false;
+  /** What the receive buffer has room for, in memory. */
+  room = 0;
   rcvQueued = 0;
   sndQueued = 0;
   finQueued = false;
@@ -83,8 +84,8 @@ export class View {
   left = 0;
   paced = false;
   blocked = false;
-  /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
-  idle = false;
+  mss = 0;
+  cork = false;
   ackOwed = false;
   delackRuns = false;
   sndChunks = 0;
@@ -100,6 +101,19 @@ export class View {
   /** The peer's FIN has been reached. */
   get finTaken(): boolean {
     return this.state === CLOSE_WAIT || this.state === CLOSING || this.state === LAST_ACK;
+  }
+
+  /** Nothing is in flight, though the peer's window takes a whole segment of what is queued, or all of it. */
+  idle(mss: number): boolean {
+    if (this.sndQueued === 0 || this.sndNxt !== this.sndUna || this.cork) return false;
+    // As Linux: a last segment waits for room for its FIN
+    return this.sndWnd >= (this.sndQueued > mss ? mss : this.sndQueued + (this.finQueued ? 1 : 0));
+  }
+
+  /** Text, which may come in up to `most` pieces, with so many bytes of options may find no room: before the last at least. */
+  crowded(length: number, options: number, most: number): boolean {
+    for (let n = 1; n <= most; n++) if ((n - 1) * chargeOf(Math.ceil(length / n) + options) > this.room) return true;
+    return false;
   }
 
   clear(): void {
@@ -123,7 +137,7 @@ function viewConnection(c: Connection, view: View): void {
   // A segment that ran over the window does not move its edge
   view.rcvAdv = (c.rcvNxt + c.rcvWnd) | 0;
   view.rcvQueued = c.rcvQueued;
-  view.full = c.rcvCharge > c.rcvLimit;
+  view.room = 2 * c.rcvLimit - c.rcvCharge;
   view.sndQueued = c.sndQueued;
   view.finQueued = c.finQueued;
   view.finSent = c.finSent;
@@ -144,9 +158,8 @@ function viewConnection(c: Connection, view: View): void {
   view.pursued = (c.timers & TIMERS_OF_SENDER) !== 0 && c.wheelSlot >= 0;
   view.paced = (c.timers & SENDING) !== 0 && c.wheelSlot >= 0;
   view.blocked = c.blocked;
-  // As Linux: a last segment waits for room for its FIN
-  const least = c.sndQueued > c.mss ? c.mss : c.sndQueued + (c.finQueued && c.sndQueued > 0 ? 1 : 0);
-  view.idle = least > 0 && c.sndNxt === c.sndUna && c.sndWnd >= least && !c.cork;
+  view.mss = c.mss;
+  view.cork = c.cork;
   view.ackOwed = c.ackDue;
   view.delackRuns = (c.timers & ACKING) !== 0 && c.wheelSlot >= 0;
   view.sndChunks = c.snd === null ? 0 : c.snd.chunks;
@@ -246,7 +259,7 @@ export function audit(stack: Stack, sockets: readonly Socket[], held: number): s
   tcp.connections.forEach((c) => {
     chunks += chunksOf(c);
     records += c.rtxHead === 0 ? 0 : recordsOf(c);
-    wrong ??= auditFlight(c) ?? auditRanges(c);
+    wrong ??= auditFlight(c) ?? auditRanges(c) ?? auditQueue(c);
     if (c.state === ESTABLISHED || c.state === CLOSE_WAIT) established++;
     if (c.blocked) blocked++;
     if (c.orphan) orphans++;

@@ -59,6 +59,10 @@ export class Life {
   /** TCP_LINGER2 while there was a whole connection. */
   linger2 = 0;
   readShut = false;
+  /** The segment size when it was last looked at what may be sent: that of the path may have become less. */
+  mss = 0;
+  /** Both sides opened it, and keep-alive has not begun. */
+  unkept = false;
 
   constructor(passive: boolean, salts: number, now: number) {
     this.passive = passive;

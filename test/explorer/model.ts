@@ -35,6 +35,8 @@ export interface Surroundings {
 
 /** Bytes of the option. */
 const TIMESTAMPS = 10;
+/** A segment's text may come in up to so many pieces, one after the other. */
+export const PIECES = 5;
 
 export const NO = 0;
 export const EITHER = 1;
@@ -225,6 +227,7 @@ function text(v: View, s: Segment, life: Life, around: Surroundings, moves: D.Mo
   else if (finAcked && v.state === CLOSING) moves.must(around.timeWaitRoom ? D.CLOSING_ACK : D.CLOSING_SHORT);
   else if (finAcked && v.state === FIN_WAIT_1) finWait(v, around, moves);
   else if (v.state !== SYN_RECEIVED) moves.stay = true;
+  if (!finAcked && crosses(v, s)) moves.must(D.CONTRADICTION[v.state] as number);
   dataAfterClose(v, s, moves, finAcked);
   finMoves(v, s, around, moves, finAcked);
   if (ok === EITHER || worse(acceptable(v, s, life), ok) === EITHER) moves.stay = true;
@@ -236,6 +239,16 @@ function finWait(v: View, around: Surroundings, moves: D.Moves): void {
   else moves.must(D.FIN_WAIT_1_ACK);
   // An orphan waits as a record of TIME-WAIT
   if (v.orphan && !around.timeWaitRoom) moves.must(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
+}
+
+/**
+ * Seventh: text behind the peer's FIN is ignored, but where it is on both sides of it one of the two is wrong. Over the
+ * window nothing is taken while data is unread.
+ */
+function crosses(v: View, s: Segment): boolean {
+  const end = (s.seq + s.length) | 0;
+  if (!v.finTaken || ((s.seq - v.rcvNxt) | 0) >= 0 || ((end - v.rcvNxt) | 0) <= 0) return false;
+  return v.rcvQueued === 0 || ((end - v.rcvAdv) | 0) <= 0;
 }
 
 /** RFC 9293 §3.6.1: data that nobody can read any more is a reason to reset. */
@@ -290,7 +303,7 @@ function finReached(v: View, s: Segment, tight: boolean): number {
 function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, finAcked: boolean): void {
   const { state } = v;
   const doomed = (v.orphan || v.readShut) && s.length > 0;
-  const reached = finReached(v, s, around.tight || v.full);
+  const reached = finReached(v, s, around.tight || v.crowded(s.length, s.optionsLength, PIECES));
   if (reached === NO) return;
   const sure = reached === YES && !doomed;
   const replace = sure && state !== CLOSE_WAIT && state !== CLOSING && state !== LAST_ACK;
@@ -298,11 +311,17 @@ function finMoves(v: View, s: Segment, around: Surroundings, moves: D.Moves, fin
     moves.count = 0;
     moves.stay = false;
   }
-  if (state === ESTABLISHED) moves.add(D.ESTABLISHED_FIN);
-  else if (state === SYN_RECEIVED && v.finQueued) moves.add(D.RECEIVED_CLOSE, D.FIN_WAIT_1_FIN);
+  // Its first pieces may reach the FIN that is known already, and one more run over that
+  const over = s.length > 1 && v.rcvFin && ((s.seq + s.length - v.rcvFinSeq) | 0) > 0;
+  if (state === ESTABLISHED) {
+    moves.add(D.ESTABLISHED_FIN);
+    if (over) moves.add(D.ESTABLISHED_FIN, D.CONTRADICTION[CLOSE_WAIT] as number);
+  } else if (state === SYN_RECEIVED && v.finQueued) moves.add(D.RECEIVED_CLOSE, D.FIN_WAIT_1_FIN);
   else if (state === SYN_RECEIVED) moves.add(D.RECEIVED_ACK, D.ESTABLISHED_FIN);
   else if (state === FIN_WAIT_2) moves.add(around.timeWaitRoom ? D.FIN_WAIT_2_FIN : D.FIN_WAIT_2_SHORT);
-  else if (state === FIN_WAIT_1 && !finAcked) moves.add(D.FIN_WAIT_1_FIN);
-  else if (state === FIN_WAIT_1 && v.orphan && v.linger2 < 0) moves.add(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
+  else if (state === FIN_WAIT_1 && !finAcked) {
+    moves.add(D.FIN_WAIT_1_FIN);
+    if (over) moves.add(D.FIN_WAIT_1_FIN, D.CONTRADICTION[CLOSING] as number);
+  } else if (state === FIN_WAIT_1 && v.orphan && v.linger2 < 0) moves.add(D.FIN_WAIT_1_ACK, D.FIN_WAIT_2_ORPHAN);
   else if (state === FIN_WAIT_1) moves.add(around.timeWaitRoom ? D.FIN_WAIT_1_BOTH : D.FIN_WAIT_1_SHORT);
 }

@@ -231,7 +231,7 @@ function ackOf(v: View, dice: Dice, odd: number): number {
 /** Moves the segment to where it should not be. */
 function bend(s: Segment, v: View, dice: Dice): void {
   const { window } = v;
-  switch (dice.below(11)) {
+  switch (dice.below(12)) {
     case 0:
       s.seq = (v.rcvNxt - dice.between(1, 3)) | 0;
       break;
@@ -265,6 +265,11 @@ function bend(s: Segment, v: View, dice: Dice): void {
       break;
     case 9:
       s.length = dice.below(9000);
+      break;
+    case 10:
+      // The end of what has come, once more, and what is behind it: across the FIN, if there was one
+      s.seq = (v.rcvNxt - dice.between(1, 3)) | 0;
+      s.length = dice.between(1, 1500);
       break;
     default:
       s.seq = dice.int32();

@@ -3,7 +3,7 @@ import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
 import { icmpMoves } from "./calls-model.js";
 import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import { Life, type Tuple } from "./life.js";
-import { acceptable, NO, segmentMoves, YES } from "./model.js";
+import { acceptable, NO, PIECES, segmentMoves, YES } from "./model.js";
 import { flagText } from "./observe.js";
 import { compose } from "./peer.js";
 import { build, buildIcmp, packet, place, type Segment } from "./wire.js";
@@ -125,7 +125,7 @@ function send(w: World, tuple: Tuple, v: View, s: Segment): void {
   const plain = !s.broken && (s.flags & ~(PSH | FIN)) === ACK && v.kind === CONNECTION && s.seq === v.rcvNxt;
   if (plain && s.length > 1 && tuple.life !== null && acceptable(v, s, tuple.life) === YES && dice.chance(25)) {
     if (w.trace !== null) w.note("  ... in pieces");
-    pieces(w, s, dice.between(2, 5));
+    pieces(w, s, dice.between(2, PIECES));
     return;
   }
   const gso = plain && s.length > 1000 && dice.chance(40) ? dice.pick([536, 1000]) : 0;

@@ -138,6 +138,30 @@ describe("keepalive", () => {
     t.play("+1 > . 0:0(0) ack 1");
   });
 
+  /** Both sides open at once (RFC 9293 figure 8). */
+  function bothOpen(t: Script): void {
+    t.connect(undefined, { SO_KEEPALIVE: 1, TCP_KEEPIDLE: 1 });
+    t.play(`
+      > S 0:0(0) <mss 1460,sackOK,TS,nop,wscale 7>
+      < S 0:0(0) win 65535 <mss 1460>
+      > S. 0:0(0) ack 1 <mss 1460,sackOK,TS,nop,wscale 7>`);
+  }
+
+  scripted("not of a connection that both sides opened", (t) => {
+    bothOpen(t);
+    t.play("+0.1 < . 1:1(0) ack 1");
+    t.quiet(3, 3);
+    t.state("ESTABLISHED");
+  });
+
+  scripted("... unless the application asks for it again", (t) => {
+    bothOpen(t);
+    t.set("TCP_KEEPIDLE", 2);
+    t.play(`
+      +0.1 < . 1:1(0) ack 1
+      +2 > . 0:0(0) ack 1`);
+  });
+
   scripted("TCP_USER_TIMEOUT takes the place of the count (RFC 5482 §4.2)", (t) => {
     t.passive(undefined, { ...QUICK, TCP_KEEPCNT: 9, TCP_USER_TIMEOUT: 2500 });
     t.play(`

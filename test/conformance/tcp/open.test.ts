@@ -517,6 +517,16 @@ describe("simultaneous open", () => {
     expect(t.error()).toBe("ECONNRESET");
   });
 
+  scripted("the FIN of a half-close waits for ESTABLISHED; CLOSE does not (RFC 9293 §3.10.4)", (t) => {
+    half(t);
+    t.play("> S. 0:0(0) ack 1");
+    t.shutdown("write");
+    t.quiet(0.05);
+    t.state("SYN-RECEIVED");
+    t.close();
+    t.play("> F. 1:1(0) ack 1");
+  });
+
   scripted("CLOSE in SYN-RECEIVED: the FIN goes at once (RFC 9293 §3.10.4)", (t) => {
     half(t);
     t.play("> S. 0:0(0) ack 1");

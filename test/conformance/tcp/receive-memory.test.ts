@@ -102,6 +102,54 @@ describe("memory for what is received (Linux's sk_rcvbuf and truesize)", () => {
     t.read(1461);
     t.play("> . 1:1(0) ack 8761 win 5840");
   });
+
+  /** 2101:2102 lies within 1001:2201, which had room for what came last. */
+  function within(t: Script): void {
+    t.play("+0.01 < . 1001:2001(1000) ack 1");
+    t.skip(0.01);
+    t.play("+0.01 < . 2101:2102(1) ack 1");
+    t.skip(0.01);
+    t.play("+0.01 < . 2001:2201(200) ack 1");
+    t.skip(0.01);
+  }
+
+  scripted("what ends last need not begin last: a reset there is one behind all that was SACKed", (t) => {
+    t.passive(SACK);
+    within(t);
+    t.play("+0.01 < R 2201:2201(0)");
+    t.quiet(0.02);
+    t.state("CLOSED");
+  });
+
+  scripted("nor when it is put together to make room", (t) => {
+    t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 5000 });
+    within(t);
+    for (let seq = 2301; seq < 2391; seq += 10) {
+      t.play(`+0.01 < . ${seq}:${seq + 1}(1) ack 1`);
+      t.skip(0.01);
+    }
+    counts(t, { TcpExtPruneCalled: 0 });
+    t.play(`
+      +0.01 < . 1:1001(1000) ack 1
+      > . 1:1(0) ack 2201`);
+    counts(t, { TcpExtPruneCalled: 1 });
+  });
+
+  scripted("... and what lies within what was put together still costs something", (t) => {
+    t.passive("win 65535 <mss 1460,sackOK>", { SO_RCVBUF: 5000 });
+    within(t);
+    for (let seq = 2301; seq < 2391; seq += 10) {
+      t.play(`+0.01 < . ${seq}:${seq + 1}(1) ack 1`);
+      t.skip(0.01);
+    }
+    t.play("+0.01 < . 2391:2392(1) ack 1");
+    t.quiet(0.01);
+    counts(t, { TcpExtPruneCalled: 1, TcpExtTCPRcvCollapsed: 1, TcpExtTCPOFODrop: 1 });
+    t.play(`
+      +0.01 < . 1:1001(1000) ack 1
+      > . 1:1(0) ack 2201`);
+    counts(t, { TcpExtPruneCalled: 2, TcpExtTCPRcvCollapsed: 2, TcpExtOfoPruned: 1 });
+  });
 });
 
 describe("the window that was offered", () => {

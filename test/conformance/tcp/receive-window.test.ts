@@ -126,6 +126,23 @@ describe("what is offered (RFC 9293 §3.8.6.2.2)", () => {
     expect(t.counter("TcpExtBeyondWindow")).toBe(1);
   });
 
+  for (const [what, extra, answer] of [
+    ["in the window resets", 380, "> R 1:1(0)"],
+    ["over the window, with data unread, is not taken", 381, "> . 1:1(0) ack 4002 win 379"],
+  ] as const) {
+    scripted(`text from before the peer's FIN to behind it ${what}`, (t) => {
+      t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 5000 });
+      const seq = fill(t, 1, 4, 1000);
+      t.skip(0.1);
+      t.play(`+0.2 < F. ${seq}:${seq}(0) ack 1`);
+      t.skip(0.3);
+      t.play(`
+        +0.1 < P. ${seq}:${seq + extra}(${extra}) ack 1
+        ${answer}`);
+      expect(t.counter("TcpExtBeyondWindow")).toBe(extra - 380);
+    });
+  }
+
   scripted("no update once the peer has sent its FIN", (t) => {
     t.passive("win 65535 <mss 1460>", { SO_RCVBUF: 5000 });
     const seq = fill(t, 1, 4, 1000);
