@@ -22,7 +22,7 @@ import {
   URGENT_HERE,
   URGENT_NONE,
 } from "../tcp/constants.js";
-import { awaitsWrite, opensFast } from "../tcp/fast-open.js";
+import { awaitsWrite, keepFastOpen, opensFast } from "../tcp/fast-open.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
 import { enoughToRead } from "../tcp/readable.js";
@@ -316,6 +316,7 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     this.widen();
     const c = this.tcp.createConnection(this);
     copyOptions(this.connection, c);
+    keepFastOpen(this.connection, c);
     closeConnection(this.connection);
     this.connection = c;
   }

@@ -77,7 +77,7 @@ function due(c: Connection, a: AccEcn): boolean {
   if (settings.ecnOption === 0 || a.optionSeen === 0) return false;
   if (settings.ecnOption >= ALWAYS || a.demand > 0) return true;
   const beacon = settings.ecnOptionBeacon;
-  return beacon > 0 && ((time.us - a.optionUs) | 0) * beacon >= c.srtt >> 3;
+  return beacon > 0 && ((time.us - a.optionUs) >>> 0) * beacon >= c.srtt >> 3;
 }
 
 /** Bytes of options in a segment that is no SYN, of a connection with AccECN. @param sacks blocks that would go without it */

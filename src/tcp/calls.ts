@@ -15,8 +15,8 @@ import {
 } from "./constants.js";
 import { fastOpenOver, opensFast } from "./fast-open.js";
 import type { Listener } from "./listener.js";
+import { touch } from "./notify.js";
 import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
-import { pieceSize } from "./pieces.js";
 import { readMoved } from "./receive-buffer.js";
 import { dropMark, markSkip, passMark, readable } from "./urgent.js";
 import { setUrgent } from "./urgent-out.js";
@@ -31,19 +31,22 @@ import { queueWrite } from "./write.js";
  * connection is gone), -ENOTCONN
  */
 export function writeConnection(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = queueWrite(c, source, start, length, pieceSize(c), true);
+  const n = queueWrite(c, source, start, length, true);
   if (n > 0) {
     c.pushedSeq = c.writeSeq;
     // The rest has to wait for room: Nagle's rule must not hold up what makes it
-    if (n < length) pushWaiting(c);
-    else output(c);
+    if (n < length) {
+      pushWaiting(c);
+      // And that may have made it
+      if (c.noSpace) touch(c);
+    } else output(c);
   }
   return n;
 }
 
 /** As writeConnection; the last byte taken is urgent (RFC 9293 §3.8.5). */
 export function writeUrgent(c: Connection, source: Uint8Array, start: number, length: number): number {
-  const n = queueWrite(c, source, start, length, c.mss, false);
+  const n = queueWrite(c, source, start, length, false);
   if (n > 0) {
     c.pushedSeq = c.writeSeq;
     setUrgent(c);

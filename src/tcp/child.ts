@@ -67,11 +67,9 @@ function makeChild(record: SynRecord, seg: Segment): Connection {
   c.tsOffset = record.tsOffset;
   c.sackOk = record.sackOk;
   agreeEcn(c, record, seg);
-  // Before the segment size, which is bounded by it
+  // Before the segment size, which is bounded by it. RFC 7323 §2.2: what completes the handshake is no SYN, its window is scaled
   c.sndWnd = seg.window << c.sndWscale;
   c.maxWnd = c.sndWnd;
-  // RFC 7323 §2.2: what completes the handshake is no SYN, its window is scaled
-  c.maxWnd = seg.window << c.sndWscale;
   updateMss(c);
   if (record.ts) agreeTimestamps(c, record.tsRecent, secondNow(tcp));
   if (seg.length >= MSS_DEFAULT) c.lastSegSize = seg.length;
@@ -87,7 +85,6 @@ function agreeEcn(c: Connection, record: SynRecord, seg: Segment): void {
   if (record.ecn !== ECN_ACCURATE) return;
   const a = beginAccEcn(c, record.synField);
   a.prevField = record.synField;
-  a.optionSeen = record.optionSeen;
   if (seg.accecn !== 0) noteOption(c.tcp, a, seg.accecn);
   a.demand = 1;
 }
@@ -110,7 +107,6 @@ function takeSequences(c: Connection, record: SynRecord): void {
   c.scaleOffer = record.ourScale;
   c.sndWscale = record.peerScale > 0 ? record.peerScale : 0;
   c.rcvWscale = record.ourScale > 0 ? record.ourScale : 0;
-  c.scaleOffer = record.ourScale;
   c.windowClamp = record.ourScale < 0 ? Math.min(record.clamp, 65535) : record.clamp;
 }
 
@@ -171,7 +167,6 @@ function countTimeouts(c: Connection, record: SynRecord, seg: Segment): void {
 /**
  * RFC 7413 §4.2.2: the connection of a SYN that may open fast. It can be accepted, read and written before the handshake
  * is complete.
- * @returns null: it could not be made
  */
 export function fastOpenChild(record: SynRecord, seg: Segment): Connection {
   const { time } = record.listener.tcp;

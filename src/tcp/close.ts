@@ -24,6 +24,7 @@ import { fastOpenOver, releaseRequest } from "./fast-open.js";
 import { dropFlight } from "./flight.js";
 import { saveMetrics } from "./metrics.js";
 import { wake } from "./notify.js";
+import { releaseAll } from "./receive-queue.js";
 import type { Segment } from "./segment.js";
 import { resetUnknown } from "./stateless.js";
 import { startTimeWait } from "./time-wait.js";
@@ -132,9 +133,9 @@ export function refuseOrphan(c: Connection, doublings: number): boolean {
  * @param hope it may yet be answered: then its peer is told
  */
 export function outOfResources(c: Connection, hope: boolean): boolean {
-  const { time, settings, counters } = c.tcp;
+  const { time, counters } = c.tcp;
   const silent = (time.ms - c.lastSend) | 0;
-  const doublings = (silent > 2 * settings.rtoMax || !hope ? 1 : 0) + (c.softError !== 0 ? 1 : 0);
+  const doublings = (silent > 2 * c.rtoMax || !hope ? 1 : 0) + (c.softError !== 0 ? 1 : 0);
   if (!tooManyOrphans(c.tcp, doublings)) return false;
   counters.TcpExtTCPAbortOnMemory++;
   if (hope || silent <= TIME_WAIT_MS || (c.sndWnd === 0 && c.packetsOut === 0)) resetPeer(c);
@@ -155,6 +156,8 @@ export function dropReceived(c: Connection): void {
   c.rcvQueued = 0;
   c.ooo = null;
   c.oooCount = 0;
+  c.oooCharge = 0;
+  releaseAll(c);
 }
 
 /** A RST from our side, whatever the state (Linux's tcp_send_active_reset). */

@@ -72,7 +72,7 @@ export class Connection extends ConnectionFront {
   irs = 0;
   /** The shift that our SYN offers, or -1; rcvWscale is 0 until the peer has agreed. */
   scaleOffer = -1;
-  /** Segments out of order, `oooCount` of them, sorted, none within another: records of out-of-order.ts. */
+  /** Segments out of order, `oooCount` of them, sorted: records of out-of-order.ts. */
   ooo: Int32Array | null = null;
   /** What they cost. */
   oooCharge = 0;
@@ -209,7 +209,7 @@ export class Connection extends ConnectionFront {
   /** TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE */
   fastOpenConnect = false;
   fastOpenNoCookie = false;
-  /** The SYN of a passive open was kept back by a cookie, so that its RTT is unknown. */
+  /** The data of the SYN was taken, ours or theirs. */
   synDataAcked = false;
 
   // Path MTU (RFC 1191, RFC 4821)

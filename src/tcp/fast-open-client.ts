@@ -133,7 +133,7 @@ export function fastOpenAnswered(c: Connection, seg: Segment): boolean {
  * A retransmission timeout, c.retransmits of them before this one: with fast open in use three in a row are blamed on a
  * middlebox (RFC 7413 §7.1, Linux's tcp_fastopen_active_detect_blackhole).
  */
-export function suspectBlackhole(c: Connection, expired: boolean): void {
+export function blameSilence(c: Connection, expired: boolean): void {
   const state = c.fastOpen;
   if (state === null || !(state.offered || c.synDataAcked)) return;
   if (c.retransmits !== 2 && !(c.retransmits < 2 && expired)) return;

@@ -7,8 +7,10 @@ import { RTO_INITIAL, TIMER_RETRANSMIT } from "./constants.js";
 import { measureHandshake } from "./establish.js";
 import { FASTOPEN_SERVER, FASTOPEN_SERVER_NO_COOKIE, FastOpenState, releaseRequest } from "./fast-open.js";
 import { parseOptions } from "./options.js";
+import { countTimeout } from "./patience.js";
 import { pawsRejects, secondNow } from "./paws.js";
 import { receiveNext } from "./reassembly.js";
+import { chargeReceived } from "./receive-queue.js";
 import { enterLoss } from "./recovery.js";
 import { rearmRetransmit } from "./retransmit-timer.js";
 import type { Segment } from "./segment.js";
@@ -68,6 +70,7 @@ function takeSynData(c: Connection, seg: Segment): void {
   const length = Math.min(seg.length, c.rcvWnd);
   const moved = receiveNext(c, seg.payload, length);
   if (moved <= 0) return;
+  chargeReceived(c, moved, seg.optionsLength);
   c.bytesReceived += moved;
   c.dataSegsIn++;
   c.synDataAcked = true;
@@ -113,19 +116,6 @@ export function fastOpenComplete(c: Connection, seg: Segment): void {
   rearmRetransmit(c);
 }
 
-/** For TCP_INFO (Linux's tcp_update_rto_stats). */
-function countTimeout(c: Connection): void {
-  const { time } = c.tcp;
-  const now = time.ms === 0 ? 1 : time.ms;
-  if (c.retransmits === 0) {
-    c.totalRtoRecoveries++;
-    c.rtoStamp = now;
-  }
-  c.retransmits++;
-  c.totalRto++;
-  if (c.retransStamp === 0) c.retransStamp = now;
-}
-
 /** Its retransmission timer: until the SYN-ACK is answered nothing else is sent again. */
 export function fastOpenTimeout(c: Connection): void {
   const record = c.fastOpen?.request;
@@ -145,6 +135,7 @@ export function fastOpenTimeout(c: Connection): void {
   c.totalRetransmits++;
   record.retries++;
   countTimeout(c);
-  const wait = Math.min(RTO_INITIAL * 2 ** Math.min(record.retries, 20), settings.rtoMax);
+  if (c.retransStamp === 0) c.retransStamp = c.rtoStamp;
+  const wait = Math.min(RTO_INITIAL * 2 ** Math.min(record.retries, 20), c.rtoMax);
   setSenderTimer(c, TIMER_RETRANSMIT, wait);
 }

@@ -217,6 +217,13 @@ export function fastOpenOver(c: Connection): void {
   } else if (c.rcvFin && ((c.rcvFinSeq - c.rcvNxt) | 0) > 0) blame(c);
 }
 
+/** What a socket that is used again keeps of its options; a listener's children have none of these. */
+export function keepFastOpen(from: Connection, to: Connection): void {
+  to.fastOpenKeys = from.fastOpenKeys;
+  to.fastOpenQueue = from.fastOpenQueue;
+  to.fastOpenConnect = from.fastOpenConnect;
+}
+
 /** A passive fast open whose handshake is not complete (Linux's tcp_passive_fastopen): data may be sent all the same. */
 export function opensFast(c: Connection): boolean {
   return c.fastOpen !== null && c.fastOpen.request !== null;

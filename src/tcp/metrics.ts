@@ -43,6 +43,7 @@ export class PathMetrics {
 /** The paths of a stack. */
 export class Metrics {
   private readonly peers = new Map<Addr, PathMetrics>();
+  private count = 0;
 
   /** @param second now @returns null: nothing is known */
   find(local: Addr, remote: Addr, second: number): PathMetrics | null {
@@ -56,15 +57,20 @@ export class Metrics {
   make(local: Addr, remote: Addr, second: number): PathMetrics {
     const known = this.find(local, remote, second);
     if (known !== null) return known;
-    if (this.peers.size >= MOST)
-      for (const oldest of this.peers.keys()) {
-        this.peers.delete(oldest);
-        break;
-      }
+    if (this.count >= MOST) this.forgetOldest();
     const path = new PathMetrics(local);
     path.next = this.peers.get(remote) ?? null;
     this.peers.set(remote, path);
+    this.count++;
     return path;
+  }
+
+  private forgetOldest(): void {
+    for (const [oldest, first] of this.peers) {
+      this.peers.delete(oldest);
+      for (let path: PathMetrics | null = first; path !== null; path = path.next) this.count--;
+      return;
+    }
   }
 
   /** A peer that has answered before is no address that somebody made up. */

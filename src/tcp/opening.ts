@@ -14,6 +14,7 @@ import {
   EVENT_CONNECTED,
   EVENT_WRITABLE,
   FIN_WAIT_1,
+  QUICK_ACKS,
   SYN_RECEIVED,
   TIMER_DELACK,
   TIMER_RETRANSMIT,
@@ -45,8 +46,6 @@ import { sendAck } from "./transmit.js";
 const SYN_SOON_MS = 2;
 /** Window without scaling. */
 const WINDOW_MAX = 65535;
-/** Linux's TCP_MAX_QUICKACKS. */
-const QUICK_ACKS = 16;
 
 /** RFC 9293 §3.10.7.3: SYN-SENT. */
 export function synSent(c: Connection, seg: Segment): void {
@@ -178,6 +177,8 @@ function spuriousSyn(c: Connection): void {
 /** A SYN alone: both sides opened at once (RFC 9293 §3.5, figure 8). */
 function simultaneousOpen(c: Connection, seg: Segment): void {
   const { sent, time, counters } = c.tcp;
+  // Our own SYN waits for data to go with: nothing has crossed it
+  if (c.rtxHead === 0) return;
   setState(c, SYN_RECEIVED);
   takeCrossedSyn(c, seg);
   beginSearch(c);

@@ -233,7 +233,6 @@ export function writeOptions(c: Connection, at: number): void {
     left = sacksBeside();
     to += writeAccEcn(c.tcp, to, c.accecn);
     padding = (spareHigh << 24) | (spareLow << 16);
-    if (left === 0 && spareHigh !== OPT_NOP) dv.setInt32(to, padding | (OPT_NOP << 8) | OPT_NOP);
   }
   if (left === 0) return;
   dv.setInt32(to, padding | (OPT_SACK << 8) | (2 + 8 * left));

@@ -107,7 +107,7 @@ function replace(c: Connection, at: number, end: number, n: number): number {
 
 function insert(c: Connection, index: number, start: number, end: number, n: number): number {
   const count = c.oooCount;
-  if (count === OOO_MAX) return -1;
+  if (count >= OOO_MAX) return -1;
   let records = c.ooo;
   if (records === null) {
     records = new Int32Array(WORDS * FEW);

@@ -163,7 +163,7 @@ function finish(c: Connection, how: number, sent: number, cwndLimited: boolean):
   return false;
 }
 
-/** Sequence numbers of the first piece: its bytes, and a FIN that goes with them. */
+/** Sequence numbers of the first burst: its bytes, and a FIN that goes with them. */
 export function headSpan(c: Connection): number {
   const unsent = unsentBytes(c);
   const mss = currentMss(c);

@@ -11,6 +11,8 @@ import { setTimer } from "./timer-set.js";
 const FREE_SEGMENTS = 10;
 /** Timers are whole milliseconds: so much of being late is made up for, whatever the size of a burst. */
 const TIMER_US = 1000;
+/** Between two bursts at most: a stamp so far ahead is no old one. */
+const SLOWEST_US = 900_000_000;
 /** A stamp older than this, ms, may have wrapped. */
 const STALE_MS = 1_000_000;
 
@@ -61,7 +63,7 @@ export function stampSent(c: Connection): number {
 /** `bytes` were sent, `late` us after they might have been: the next may go when they are through at the pacing rate. */
 export function paceSent(c: Connection, bytes: number, late: number): void {
   if (c.pacingRate <= 0 || c.dataSegsOut < FREE_SEGMENTS) return;
-  const us = Math.ceil((bytes * 1e6) / c.pacingRate);
+  const us = Math.min(Math.ceil((bytes * 1e6) / c.pacingRate), SLOWEST_US);
   // Being late counts for half of the time at most
   const half = us >> 1 > TIMER_US ? us >> 1 : Math.min(us, TIMER_US);
   c.lastSentUs = (c.lastSentUs + us - (late < half ? late : half)) | 0;

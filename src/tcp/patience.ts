@@ -38,3 +38,14 @@ export function orphanRetries(c: Connection, alive: boolean): number {
   const { orphanRetries: set } = c.tcp.settings;
   return set === 0 && alive ? ORPHAN_RETRIES : set;
 }
+
+/** A retransmission timeout, for TCP_INFO (Linux's tcp_update_rto_stats). */
+export function countTimeout(c: Connection): void {
+  const { ms } = c.tcp.time;
+  if (c.retransmits === 0) {
+    c.totalRtoRecoveries++;
+    c.rtoStamp = ms === 0 ? 1 : ms;
+  }
+  c.retransmits++;
+  c.totalRto++;
+}

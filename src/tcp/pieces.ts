@@ -10,8 +10,10 @@ import { currentMss } from "./send-rules.js";
  * known by their size and by where the last of them begins (c.pieceSeq): those before it are full.
  */
 
-/** What a buffer costs besides its data: struct sk_buff, room for headers, struct skb_shared_info. */
-const OVERHEAD = 896;
+/** What a buffer costs besides its data: room for headers, struct skb_shared_info and struct sk_buff. */
+export const HEADERS = 640;
+export const BUFFER = 256;
+const OVERHEAD = HEADERS + BUFFER;
 
 /** What a buffer takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
 export function pieceSize(c: Connection): number {

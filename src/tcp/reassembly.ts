@@ -30,9 +30,10 @@ export function receiveAhead(c: Connection, seq: number, at: number, length: num
   if (!mayKeep(c, true)) return -1;
   const buffer = receiveBuffer(c);
   const distance = c.rcvQueued + ((seq - c.rcvNxt) | 0);
-  if (buffer.ensure(distance, length) < length) return -1;
-  const result = keepAhead(c, seq, (seq + length) | 0, length + options);
-  if (result >= 0 && result !== NOTHING_NEW) buffer.writeFrom(distance, at, length);
+  const room = buffer.ensure(distance, length) === length;
+  const result = room ? keepAhead(c, seq, (seq + length) | 0, length + options) : -1;
+  if (result < 0) trimBuffer(c);
+  else if (result !== NOTHING_NEW) buffer.writeFrom(distance, at, length);
   return result;
 }
 

@@ -121,8 +121,7 @@ export function oldBytes(c: Connection, seq: number, end: number): void {
 function acceptNext(c: Connection, seg: Segment): void {
   const holes = hasHoles(c);
   const fin = (seg.flags & FIN) !== 0;
-  // As Linux: nothing comes behind a FIN that is in order, but one before the end of what is in order never was
-  if (fin && c.oooCount > 0) pruneOutOfOrder(c);
+  // A FIN before the end of what is in order never was
   if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   if (!admitted(c, seg.seq) && refused(c, seg)) return;
   let moved = receiveNext(c, seg.payload, seg.length);
@@ -138,6 +137,8 @@ function acceptNext(c: Connection, seg: Segment): void {
     return;
   }
   c.keepProbes = 0;
+  // As Linux: nothing comes behind a FIN that is in order
+  if (fin && moved === seg.length && c.oooCount > 0) pruneOutOfOrder(c);
   // What is old of it came, too, and a segment that begins with old bytes is not put into another
   const old = cutOff(seg);
   if (old > 0) c.rcvTailRoom = 0;

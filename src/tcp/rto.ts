@@ -12,12 +12,12 @@ import {
   TIMER_RETRANSMIT,
 } from "./constants.js";
 import { opensFast } from "./fast-open.js";
-import { suspectBlackhole } from "./fast-open-client.js";
+import { blameSilence } from "./fast-open-client.js";
 import { fastOpenTimeout } from "./fast-open-server.js";
 import { suspectBlackHole } from "./mtu-probe.js";
 import { output } from "./output.js";
 import { routeOf } from "./path.js";
-import { orphanRetries, timedOut, userTimedOut } from "./patience.js";
+import { countTimeout, orphanRetries, timedOut, userTimedOut } from "./patience.js";
 import { rackTimeout } from "./rack.js";
 import { enterLoss, enterRecovery } from "./recovery.js";
 import { reduceWindow } from "./reduction.js";
@@ -26,9 +26,8 @@ import { rearmRetransmit } from "./retransmit-timer.js";
 import { estimatedRto } from "./rtt.js";
 import { XMIT_US } from "./sent.js";
 import { setSenderTimer } from "./timer-set.js";
+import { RESOURCE_PROBE_MS } from "./zero-window.js";
 
-/** When the link took nothing, ms. */
-const RESOURCE_PROBE_MS = 500;
 /** Timeouts of a thin stream that do not back off. */
 const THIN_RETRIES = 6;
 const THIN_PACKETS = 4;
@@ -116,16 +115,6 @@ function untilNext(c: Connection): number {
   return left <= 0 ? 1 : Math.min(c.rto, left);
 }
 
-function countTimeout(c: Connection): void {
-  const { time } = c.tcp;
-  if (c.retransmits === 0) {
-    c.rtoStamp = time.ms === 0 ? 1 : time.ms;
-    c.totalRtoRecoveries++;
-  }
-  c.retransmits++;
-  c.totalRto++;
-}
-
 /** Which kind of recovery the timeout put an end to. */
 function countFailure(c: Connection): void {
   const { counters } = c.tcp;
@@ -158,7 +147,7 @@ function gaveUp(c: Connection): boolean {
     over = c.userTimeout > 0 ? false : timedOut(c, retries);
   }
   if (userTimedOut(c)) over = true;
-  suspectBlackhole(c, over);
+  blameSilence(c, over);
   if (!over) {
     c.rehash++;
     c.tcp.counters.TcpExtTcpTimeoutRehash++;

@@ -1,6 +1,9 @@
 /** Int32s of a record: unread payload, cost. */
 const WORDS = 2;
 const LEAST = 16;
+/** Queues kept for the next, and how many segments those may have room for. */
+const SPARE = 1024;
+const KEPT = 128;
 
 /** Segments that wait behind the first to be read, each with what is unread of it and what it costs. */
 export class SegmentQueue {
@@ -8,6 +11,11 @@ export class SegmentQueue {
   /** A ring; its length is a power of two. */
   private slots = new Int32Array(WORDS * LEAST);
   private first = 0;
+
+  /** Segments that it has room for. */
+  get capacity(): number {
+    return this.slots.length / WORDS;
+  }
 
   push(length: number, charge: number): void {
     if (this.count * WORDS === this.slots.length) this.widen();
@@ -63,6 +71,7 @@ export class SegmentQueues {
 
   give(queue: SegmentQueue): void {
     queue.truncate(0);
-    this.free.push(queue);
+    // What one slow reader once needed is not kept for ever
+    if (queue.capacity <= KEPT && this.free.length < SPARE) this.free.push(queue);
   }
 }

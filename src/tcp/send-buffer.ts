@@ -1,5 +1,5 @@
 import type { Connection } from "./connection.js";
-import { sendCharge } from "./pieces.js";
+import { BUFFER, HEADERS, sendCharge } from "./pieces.js";
 import { memoryScarce } from "./pressure.js";
 
 /*
@@ -7,9 +7,6 @@ import { memoryScarce } from "./pressure.js";
  * always something to send.
  */
 
-/** What Linux accounts for a segment besides its data: headers, and the buffer's own. */
-const HEADERS = 640;
-const BUFFER = 256;
 /** Segments assumed at least. */
 const LEAST = 10;
 /** Windows that there is room for, where the algorithm has no word on it. */

@@ -3,6 +3,7 @@ import { decideAck } from "./ack-policy.js";
 import { sendOwedAck } from "./ack-timers.js";
 import type { Connection } from "./connection.js";
 import type { TcpContext } from "./context.js";
+import { touch } from "./notify.js";
 import { output } from "./output.js";
 import { pathReported } from "./recovery-path.js";
 
@@ -44,7 +45,9 @@ export function resumeBlocked(tcp: TcpContext): void {
   for (let i = 0; i < n; i++) {
     const c = blocked[i] as Connection;
     c.blocked = false;
-    if (c.index >= 0) output(c);
+    if (c.index < 0) continue;
+    output(c);
+    if (c.noSpace) touch(c);
   }
   blocked.splice(0, n);
 }

@@ -103,7 +103,7 @@ function challengeReset(record: SynRecord, seg: Segment, sndNxt: number): false 
 /** TCP_DEFER_ACCEPT: an ACK without data completes nothing until the period is over. */
 function defers(record: SynRecord, seg: Segment): boolean {
   const { tcp, template } = record.listener;
-  if (bringsData(seg) || record.retries >= deferPeriods(tcp, template.deferAccept)) return false;
+  if (bringsData(seg) || record.retries >= deferPeriods(template.deferAccept)) return false;
   record.acked = true;
   tcp.counters.TcpExtTCPDeferAcceptDrop++;
   return true;

@@ -1,8 +1,7 @@
 import { TimerNode } from "../platform/timer-wheel.js";
 import { ACK, ECE, SYN } from "../wire/tcp.js";
 import { ECN_ACCURATE, ECN_CLASSIC, ECN_NONE, reflection } from "./accecn.js";
-import { RTO_INITIAL } from "./constants.js";
-import type { TcpContext } from "./context.js";
+import { RTO_INITIAL, RTO_MAX } from "./constants.js";
 import type { Listener } from "./listener.js";
 import { tsClock } from "./options.js";
 import { STAMPED, SYN_OPTIONS, sendBare } from "./stateless.js";
@@ -37,9 +36,8 @@ export class SynRecord extends TimerNode {
   sackOk = false;
   /** What the SYN asked for and we agree to: ECN_CLASSIC (RFC 3168 §6.1.1), ECN_ACCURATE (RFC 9768), or neither. */
   ecn = ECN_NONE;
-  /** The ECN field it came with; of the AccECN option that has come, OPTION_*. */
+  /** The ECN field it came with. */
   synField = 0;
-  optionSeen = 0;
   /** us at which the first SYN-ACK went, if one did. */
   sent = false;
   sentAt = 0;
@@ -66,7 +64,6 @@ export class SynRecord extends TimerNode {
     this.sackOk = false;
     this.ecn = ECN_NONE;
     this.synField = 0;
-    this.optionSeen = 0;
     this.sent = false;
     this.outOfWindowAt = listener.tcp.time.ms;
   }
@@ -171,7 +168,7 @@ export function sendRecordAck(record: SynRecord, seq: number, tos: number): void
 
 /** RFC 6298 §5 (5.5): how long the next SYN-ACK is waited for. */
 export function synAckInterval(record: SynRecord): number {
-  const { rtoMax } = record.listener.tcp.settings;
+  const { rtoMax } = record.listener.template;
   const doubled = RTO_INITIAL * 2 ** Math.min(record.retries, 20);
   return doubled < rtoMax ? doubled : rtoMax;
 }
@@ -181,7 +178,7 @@ export function synAckTimeout(record: SynRecord): void {
   const { listener } = record;
   const { tcp, template } = listener;
   const most = retriesAllowed(listener);
-  const period = deferPeriods(tcp, template.deferAccept);
+  const period = deferPeriods(template.deferAccept);
   tcp.counters.TcpExtTCPTimeouts++;
   // TCP_DEFER_ACCEPT: a peer that has answered is not asked again before the period is nearly over
   const waiting = period > 0 && record.acked;
@@ -209,9 +206,9 @@ function retriesAllowed(listener: Listener): number {
 }
 
 /** How many timeouts of a SYN-ACK a time in seconds is (Linux's secs_to_retrans). */
-export function deferPeriods(tcp: TcpContext, seconds: number): number {
+export function deferPeriods(seconds: number): number {
   if (seconds <= 0) return 0;
-  const longest = tcp.settings.rtoMax / 1000;
+  const longest = RTO_MAX / 1000;
   let interval = RTO_INITIAL / 1000;
   let n = 1;
   for (let period = interval; seconds > period && n < 255; n++) {

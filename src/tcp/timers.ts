@@ -16,7 +16,7 @@ import {
   TIMER_RETRANSMIT,
   TIMER_SACK_DELAY,
 } from "./constants.js";
-import { wake } from "./notify.js";
+import { touch, wake } from "./notify.js";
 import { hasUnsent, output } from "./output.js";
 import { orphanRetries } from "./patience.js";
 import { retransmitLost } from "./retransmit.js";
@@ -39,7 +39,10 @@ export function connectionTimer(c: Connection): void {
   else if (isDue(c, TIMER_PERSIST, now)) persistTimeout(c);
   if (isDue(c, TIMER_KEEPALIVE, now)) keepaliveTimeout(c, now);
   if (isDue(c, TIMER_FIN_WAIT_2, now)) finWait2Timeout(c);
-  if (c.index >= 0) standUp(c);
+  if (c.index < 0) return;
+  // What went may have been what was too much (TCP_NOTSENT_LOWAT)
+  if (c.noSpace) touch(c);
+  standUp(c);
 }
 
 /** The next paced burst is due. */

@@ -6,6 +6,7 @@ import type { Connection } from "./connection.js";
 import { EVENT_READABLE, EVENT_URGENT, URGENT_AWAITED, URGENT_HERE, URGENT_NONE, URGENT_TAKEN } from "./constants.js";
 import { wake } from "./notify.js";
 import { copiedSeq } from "./receive-buffer.js";
+import { releaseRead } from "./receive-queue.js";
 import type { Segment } from "./segment.js";
 
 /*
@@ -58,6 +59,7 @@ export function dropMark(c: Connection): void {
   c.rcvQueued--;
   if (c.rcvQueued === 0 && c.oooCount === 0) dropReceiveBuffer(c);
   else c.rcv?.drop(1);
+  releaseRead(c, 1);
   c.urgent = URGENT_NONE;
 }
 

@@ -1,6 +1,6 @@
 import { EAGAIN, EINPROGRESS, EPIPE } from "../base/errors.js";
 import { sendBuffer } from "./buffers.js";
-import { CHRONO_BUSY, chronoStart } from "./chrono.js";
+import { CHRONO_BUSY, chronoStart, chronoStop } from "./chrono.js";
 import { restartAfterIdle } from "./congestion/window.js";
 import { startOpen } from "./connect.js";
 import type { Connection } from "./connection.js";
@@ -8,10 +8,11 @@ import { CLOSE_WAIT, ESTABLISHED, RTO_MIN, SYN_RECEIVED, SYN_SENT, TIMER_PERSIST
 import { awaitsWrite, opensFast } from "./fast-open.js";
 import { queueSynData } from "./fast-open-client.js";
 import { armPersist, PUSH_FIRST, PUSH_NOW, push, unsentBytes } from "./output.js";
-import { lastPiece } from "./pieces.js";
+import { lastPiece, pieceSize } from "./pieces.js";
 import { roomToQueue } from "./pressure.js";
 import { checkAppLimited } from "./rate.js";
 import { roomForPiece } from "./send-buffer.js";
+import { currentMss } from "./send-rules.js";
 import { setTimer } from "./timer-set.js";
 
 /*
@@ -21,20 +22,14 @@ import { setTimer } from "./timer-set.js";
 
 /**
  * Takes what fits.
- * @param size of a piece @param pushes whether pieces that are full go before the rest is taken
+ * @param pushes whether pieces are rows, and go when they are full, before the rest is taken
  * @returns bytes taken, or a negative errno
  */
-export function queueWrite(
-  c: Connection,
-  source: Uint8Array,
-  start: number,
-  length: number,
-  size: number,
-  pushes: boolean,
-): number {
+export function queueWrite(c: Connection, source: Uint8Array, start: number, length: number, pushes: boolean): number {
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
   checkAppLimited(c);
+  const size = pushes ? pieceSize(c) : currentMss(c);
   let done = 0;
   while (done < length) {
     let room = unsentBytes(c) > 0 ? size - lastPiece(c) : 0;
@@ -78,7 +73,10 @@ function full(c: Connection, done: number): number {
 
 /** Memory is scarce. What comes back will wake us, if any of it is ours; a look again in a while if not. */
 function outOfMemory(c: Connection, done: number): number {
-  if (c.sndQueued === 0) setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
+  if (c.sndQueued === 0) {
+    chronoStop(c, CHRONO_BUSY);
+    setTimer(c, TIMER_PERSIST, (c.tcp.time.ms + RTO_MIN) | 0);
+  }
   return full(c, done);
 }
 
