@@ -1,9 +1,9 @@
-// Goodput over bad networks beside the kernel's TCP, in real time: 20 minutes as root. [--quick] [--algorithm A] [--seeds N] [--roles R,R] [--only ID,ID]
+// Goodput over bad networks beside the kernel's TCP, in real time: 20 minutes as root. [--quick] [--algorithm A] [--seeds N] [--roles R,R] [--only ID,ID] [--record]
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { CELLS, type Cell, expectedRate } from "./goodput/cells.js";
+import { bandwidthDelay, CELLS, type Cell, expectedRate } from "./goodput/cells.js";
 import { Crew } from "./goodput/crew.js";
 import type { FlowSpec } from "./goodput/flow.js";
 import { compilePeer } from "./goodput/peer.js";
@@ -18,7 +18,7 @@ import {
   shortfalls,
   summary,
 } from "./goodput/results.js";
-import { save } from "./goodput/save.js";
+import { record, save } from "./goodput/save.js";
 import { machine } from "./lib/suite.js";
 
 /** Of cells, without which `--quick` would say nothing. */
@@ -42,6 +42,8 @@ const { values: options } = parseArgs({
     /** Transfers take so many times as long. */
     stretch: { type: "string", default: "1" },
     detail: { type: "boolean", default: false },
+    /** With --only: what was recorded of these cells gives way to this. */
+    record: { type: "boolean", default: false },
   },
 });
 const algorithm = options.algorithm;
@@ -62,8 +64,12 @@ function chosenCells(): Cell[] {
   return chosen.map((cell) => ({ ...cell, seconds: cell.seconds * stretch }));
 }
 
-/** Chance has more of a say where fewer frames are sent, and more transfers fit side by side. */
+/**
+ * Chance has more of a say where fewer frames are sent, and more transfers fit side by side; and most where the queue is
+ * short: when slow start ends there decides about all the rest.
+ */
 function seedsOf(cell: Cell): number {
+  if ((cell.forward.limitBytes ?? 0) < bandwidthDelay(cell.rate, cell.roundTrip)) return 3 * leastSeeds;
   return expectedRate(cell) < cell.rate / 3 ? 2 * leastSeeds : leastSeeds;
 }
 
@@ -134,7 +140,7 @@ async function main(): Promise<number> {
   }
   const report: Report = { machine: machine(), kernel: release(), algorithm, seeds: leastSeeds, cells, flows };
   const whole = cells.length === CELLS.length && stretch >= 1 && ROLES.every((role) => roles.includes(role));
-  const files = save(report, whole);
+  const files = options.record && stretch >= 1 ? record(report) : save(report, whole);
   console.log(`\nwritten: ${files.join(", ")}\n\n${summary(report)}`);
   const details = cells.flatMap((cell) => detailRows(report, cell));
   if (options.detail) console.log(`${markdown(DETAIL_HEAD, details)}\n`);

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CELLS } from "./cells.js";
 import { plot } from "./plot.js";
-import { type Report, summary } from "./results.js";
+import { type FlowResult, type Report, summary } from "./results.js";
 
 /** Puts the table where the page about goodput has one of this algorithm. */
 function document(page: string, report: Report): void {
@@ -37,4 +38,13 @@ export function save(report: Report, whole: boolean): string[] {
   writeFileSync(picture, plot(report));
   if (whole) document(join(docs, "goodput.md"), report);
   return [results, picture];
+}
+
+/** Puts the report's cells in the place of what was recorded of them by a whole run. Returns the files' names. */
+export function record(report: Report): string[] {
+  const file = join(process.cwd(), "bench", "goodput", "results", `${report.algorithm}.jsonl`);
+  const [, ...rows] = readFileSync(file, "utf8").trimEnd().split("\n");
+  const again = new Set(report.cells.map(({ id }) => id));
+  const kept = rows.map((row) => JSON.parse(row) as FlowResult).filter(({ cell }) => !again.has(cell));
+  return save({ ...report, cells: CELLS, flows: [...kept, ...report.flows] }, true);
 }
