@@ -17,7 +17,7 @@ import { opensFast } from "./fast-open.js";
 import { append, sentNow } from "./flight.js";
 import { probeDue, probeSent } from "./mtu-probe.js";
 import { armPace, paceDelay, paced } from "./pacing.js";
-import { grownHead, headPiece } from "./pieces.js";
+import { grownHead, headPiece, pieceSize } from "./pieces.js";
 import { rateSent } from "./rate.js";
 import { inReduction } from "./reduction.js";
 import { rearmRetransmit, scheduleLossProbe } from "./retransmit-timer.js";
@@ -100,18 +100,19 @@ export function push(c: Connection, how: number): boolean {
   if (!sendsData(c)) return false;
   const mss = currentMss(c);
   const most = burstSegments(c, mss);
+  const size = pieceSize(c, mss);
   let sent = 0;
   if (how !== PUSH_ONE) {
-    const size = probeDue(c, unsentBytes(c));
-    if (size < 0) return false;
-    if (size > 0 && sendProbe(c, size)) sent++;
+    const probe = probeDue(c, unsentBytes(c));
+    if (probe < 0) return false;
+    if (probe > 0 && sendProbe(c, probe)) sent++;
   }
   let held = HELD_NOT;
   while (hasUnsent(c)) {
     const quota = quotaNow(c, how);
     if (quota === 0) break;
     const burst = (quota < most ? quota : most) * mss;
-    const head = grownHead(c, unsentBytes(c), burst);
+    const head = grownHead(c, unsentBytes(c), burst, size);
     held = holdsBack(c, head, mss, most, how);
     if (held !== HELD_NOT) break;
     const segments = sendNew(c, how === PUSH_ONE ? Math.min(head, mss) : runLength(c, head, mss, burst, how), mss, how);
@@ -169,7 +170,7 @@ export function headSpan(c: Connection): number {
   const mss = currentMss(c);
   const quota = cwndQuota(c);
   const most = burstSegments(c, mss);
-  const head = grownHead(c, unsent, (quota < most ? quota : most) * mss);
+  const head = grownHead(c, unsent, (quota < most ? quota : most) * mss, pieceSize(c, mss));
   return head === unsent && c.finQueued ? head + 1 : head;
 }
 
@@ -182,7 +183,7 @@ function fits(c: Connection, head: number, last: boolean, mss: number): boolean 
 /** ... of what there is. */
 export function firstFits(c: Connection, mss: number): boolean {
   const unsent = unsentBytes(c);
-  const head = headPiece(c, unsent);
+  const head = headPiece(c, unsent, pieceSize(c, mss));
   return fits(c, head, head === unsent, mss);
 }
 

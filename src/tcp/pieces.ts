@@ -15,32 +15,30 @@ export const HEADERS = 640;
 export const BUFFER = 256;
 const OVERHEAD = HEADERS + BUFFER;
 
-/** What a buffer takes: a row, but half the largest window at most (tcp_xmit_size_goal). */
-export function pieceSize(c: Connection): number {
-  const mss = currentMss(c);
+/** What a buffer takes: a row of segments of `mss`, but half the largest window at most (tcp_xmit_size_goal). */
+export function pieceSize(c: Connection, mss: number): number {
   const half = c.maxWnd > MSS_DEFAULT ? c.maxWnd >> 1 : c.maxWnd;
   const most = half > 0 && half < GSO_MAX_SIZE ? half : GSO_MAX_SIZE;
   return most > mss ? most - (most % mss) : mss;
 }
 
-/** Of `unsent` bytes, those in the first piece. */
-export function headPiece(c: Connection, unsent: number): number {
+/** Of `unsent` bytes, those in the first piece. @param size of a piece */
+export function headPiece(c: Connection, unsent: number, size: number): number {
   const before = (c.pieceSeq - c.sndNxt) | 0;
   if (before <= 0 || before >= unsent) return unsent;
-  const size = pieceSize(c);
   return before <= size ? before : ((before - 1) % size) + 1;
 }
 
 /**
  * The first piece as it is sent: grown at the cost of the next until it fills a burst (Linux's tcp_grow_skb).
- * @param burst bytes that may go at once
+ * @param burst bytes that may go at once @param size of a piece
  */
-export function grownHead(c: Connection, unsent: number, burst: number): number {
-  const head = headPiece(c, unsent);
+export function grownHead(c: Connection, unsent: number, burst: number, size: number): number {
+  const head = headPiece(c, unsent, size);
   if (head >= burst || head === unsent) return head;
   const behind = unsent - head;
   // What is behind is the last piece, or a full one
-  const next = ((c.sndNxt + head - c.pieceSeq) | 0) === 0 ? behind : Math.min(behind, pieceSize(c));
+  const next = ((c.sndNxt + head - c.pieceSeq) | 0) === 0 ? behind : Math.min(behind, size);
   return burst - head < next ? burst : head + next;
 }
 
@@ -55,6 +53,6 @@ export function lastPiece(c: Connection): number {
 export function sendCharge(c: Connection): number {
   let pieces = c.rtxCount;
   const before = (c.pieceSeq - c.sndNxt) | 0;
-  if (c.writeSeq !== c.sndNxt) pieces += before > 0 ? 1 + Math.ceil(before / pieceSize(c)) : 1;
+  if (c.writeSeq !== c.sndNxt) pieces += before > 0 ? 1 + Math.ceil(before / pieceSize(c, currentMss(c))) : 1;
   return c.sndQueued + OVERHEAD * pieces;
 }

@@ -29,7 +29,8 @@ export function queueWrite(c: Connection, source: Uint8Array, start: number, len
   if (c.state !== ESTABLISHED && c.state !== CLOSE_WAIT && !opensFast(c)) return earlyWrite(c, source, start, length);
   if (c.finQueued) return -EPIPE;
   checkAppLimited(c);
-  const size = pushes ? pieceSize(c) : currentMss(c);
+  const mss = currentMss(c);
+  const size = pushes ? pieceSize(c, mss) : mss;
   let done = 0;
   while (done < length) {
     let room = unsentBytes(c) > 0 ? size - lastPiece(c) : 0;

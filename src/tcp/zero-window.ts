@@ -3,7 +3,7 @@ import type { Connection } from "./connection.js";
 import { CLOSED, TIMER_PERSIST } from "./constants.js";
 import { hasUnsent, headSpan, persistBase, sendRun, unsentBytes } from "./output.js";
 import { paceDelay } from "./pacing.js";
-import { headPiece } from "./pieces.js";
+import { headPiece, pieceSize } from "./pieces.js";
 import { currentMss, windowRoom } from "./send-rules.js";
 import { setSenderTimer, stopTimer } from "./timer-set.js";
 import { transmit } from "./transmit.js";
@@ -40,7 +40,7 @@ export function wakePeer(c: Connection): number {
   if (hasUnsent(c) && room > 0) {
     const mss = currentMss(c);
     const unsent = unsentBytes(c);
-    const length = Math.min(headPiece(c, unsent), room, mss);
+    const length = Math.min(headPiece(c, unsent, pieceSize(c, mss)), room, mss);
     const fin = length === unsent && c.finQueued && room > length;
     const sent = sendRun(c, length, ACK | (length > 0 ? PSH : 0) | (fin ? FIN : 0), mss);
     return sent < 0 ? sent : 0;
