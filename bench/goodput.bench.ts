@@ -64,19 +64,24 @@ function chosenCells(): Cell[] {
   return chosen.map((cell) => ({ ...cell, seconds: cell.seconds * stretch }));
 }
 
+/** BBR takes no loss for a reason to slow down. */
+function rateOf(cell: Cell): number {
+  return algorithm === "bbr" ? cell.rate : expectedRate(cell);
+}
+
 /**
  * Chance has more of a say where fewer frames are sent, and more transfers fit side by side; and most where the queue is
  * short: when slow start ends there decides about all the rest.
  */
 function seedsOf(cell: Cell): number {
   if ((cell.forward.limitBytes ?? 0) < bandwidthDelay(cell.rate, cell.roundTrip)) return 3 * leastSeeds;
-  return expectedRate(cell) < cell.rate / 3 ? 2 * leastSeeds : leastSeeds;
+  return rateOf(cell) < cell.rate / 3 ? 2 * leastSeeds : leastSeeds;
 }
 
 /** Transfers of a cell that can take place at one time: whole seeds, with every pair of ends. */
 function batchesOf(cell: Cell, workers: number): FlowSpec[][] {
   const seeds = seedsOf(cell);
-  const flows = Math.min(CAPACITY / expectedRate(cell), MOST) * workers;
+  const flows = Math.min(CAPACITY / rateOf(cell), MOST) * workers;
   const most = Math.max(1, Math.floor(flows / roles.length));
   const size = Math.ceil(seeds / Math.ceil(seeds / most));
   const batches: FlowSpec[][] = [];
