@@ -13,6 +13,8 @@ const FREE_SEGMENTS = 10;
 const TIMER_US = 1000;
 /** Between two bursts at most: a stamp so far ahead is no old one. */
 const SLOWEST_US = 900_000_000;
+/** A timer that waits for input (Clock.slack) may be so late. */
+const TIMER_LATE_US = 12_000;
 /** A stamp older than this, ms, may have wrapped. */
 const STALE_MS = 1_000_000;
 
@@ -60,11 +62,15 @@ export function stampSent(c: Connection): number {
   return late < 0 ? STALE_MS : late;
 }
 
+/** Of being late, us. The application's being late counts for half of the time at most, the timer's for all of it. */
+function madeUpFor(c: Connection, us: number): number {
+  if ((c.timers & TIMER_PACE) !== 0) return TIMER_LATE_US;
+  return us >> 1 > TIMER_US ? us >> 1 : Math.min(us, TIMER_US);
+}
+
 /** `bytes` were sent, `late` us after they might have been: the next may go when they are through at the pacing rate. */
 export function paceSent(c: Connection, bytes: number, late: number): void {
   if (c.pacingRate <= 0 || c.dataSegsOut < FREE_SEGMENTS) return;
   const us = Math.min(Math.ceil((bytes * 1e6) / c.pacingRate), SLOWEST_US);
-  // Being late counts for half of the time at most
-  const half = us >> 1 > TIMER_US ? us >> 1 : Math.min(us, TIMER_US);
-  c.lastSentUs = (c.lastSentUs + us - (late < half ? late : half)) | 0;
+  c.lastSentUs = (c.lastSentUs + us - Math.min(late, madeUpFor(c, us))) | 0;
 }

@@ -47,9 +47,11 @@ export function connectionTimer(c: Connection): void {
 
 /** The next paced burst is due. */
 function paceTimeout(c: Connection): void {
-  stopTimer(c, TIMER_PACE);
+  const { paceAt } = c;
+  // The timer stands meanwhile: that is how the pace knows who was late
   if (c.lostOut > c.retransOut) retransmitLost(c);
   output(c);
+  if (c.paceAt === paceAt) stopTimer(c, TIMER_PACE);
 }
 
 /** RFC 9293 §3.8.6.1: the window is shut, or too small for what waits; ask, more and more rarely. */
