@@ -219,6 +219,8 @@ export function pruneFromEnd(c: Connection, seq: number): boolean {
   while (c.oooCount > 0) {
     const at = WORDS * (c.oooCount - 1);
     if (seqGt(seq, records[at + START] as number)) break;
+    // As Linux: with the segment goes its FIN
+    if (c.rcvFin && c.rcvFinSeq === records[at + END]) c.rcvFin = false;
     goal -= records[at + CHARGE] as number;
     charge(c, -(records[at + CHARGE] as number));
     c.oooCount--;

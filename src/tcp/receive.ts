@@ -119,8 +119,6 @@ export function oldBytes(c: Connection, seq: number, end: number): void {
 
 /** Stores the next text in order. */
 function acceptNext(c: Connection, seg: Segment): void {
-  const holes = hasHoles(c);
-  const fin = (seg.flags & FIN) !== 0;
   // A FIN before the end of what is in order never was
   if (c.rcvFin && seqGt((seg.seq + seg.length) | 0, c.rcvFinSeq)) c.rcvFin = false;
   if (!admitted(c, seg.seq) && refused(c, seg)) return;
@@ -137,8 +135,10 @@ function acceptNext(c: Connection, seg: Segment): void {
     return;
   }
   c.keepProbes = 0;
-  // As Linux: nothing comes behind a FIN that is in order
-  if (fin && moved === seg.length && c.oooCount > 0) pruneOutOfOrder(c);
+  // As Linux: nothing comes behind a FIN that is in order, and that what did is gone fills no hole
+  const fin = (seg.flags & FIN) !== 0 && moved === seg.length;
+  if (fin && c.oooCount > 0) pruneOutOfOrder(c);
+  const holes = !fin && hasHoles(c);
   // What is old of it came, too, and a segment that begins with old bytes is not put into another
   const old = cutOff(seg);
   if (old > 0) c.rcvTailRoom = 0;
@@ -226,6 +226,10 @@ export function noteFin(c: Connection, seg: Segment): void {
     // A FIN sent again, before what is missing in front of it has come
     c.ackNow = true;
     touch(c);
+    return;
+  }
+  if (seg.length === 0 && at !== c.rcvNxt && !admitted(c, at)) {
+    c.tcp.counters.TcpExtTCPOFODrop++;
     return;
   }
   c.rcvFin = true;

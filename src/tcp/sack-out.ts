@@ -74,7 +74,8 @@ export function sackAdvance(c: Connection, holes: boolean): void {
   const blocks = c.sackOut;
   if (blocks === null) return;
   if (!holes) {
-    sackReset(c);
+    c.sackOut = null;
+    c.sackBlocks = 0;
     return;
   }
   for (let i = 0; i < c.sackBlocks; ) {
@@ -85,8 +86,9 @@ export function sackAdvance(c: Connection, holes: boolean): void {
   }
 }
 
-/** Nothing out of order is kept (any more). */
+/** What is out of order was thrown away. As Linux (tcp_sack_reset): nor is a duplicate reported. */
 export function sackReset(c: Connection): void {
+  c.dsackDue = false;
   c.sackOut = null;
   c.sackBlocks = 0;
 }

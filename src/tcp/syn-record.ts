@@ -166,11 +166,13 @@ export function sendRecordAck(record: SynRecord, seq: number, tos: number): void
   );
 }
 
-/** RFC 6298 §5 (5.5): how long the next SYN-ACK is waited for. */
+/**
+ * RFC 6298 §5 (5.5): how long the next SYN-ACK is waited for. As on Linux neither tcp_rto_max_ms nor the listener's
+ * TCP_RTO_MAX_MS bounds that.
+ */
 export function synAckInterval(record: SynRecord): number {
-  const { rtoMax } = record.listener.template;
   const doubled = RTO_INITIAL * 2 ** Math.min(record.retries, 20);
-  return doubled < rtoMax ? doubled : rtoMax;
+  return doubled < RTO_MAX ? doubled : RTO_MAX;
 }
 
 /** Sends the SYN-ACK again, or gives the attempt up (Linux's reqsk_timer_handler). */

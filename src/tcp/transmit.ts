@@ -56,6 +56,9 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
   const inline = length <= INLINE_PAYLOAD;
   const l4 = ip.begin(route, TCP_HEADER + 40 + (inline ? length : 0));
   if (l4 < 0) return l4;
+  const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
+  // What says something once (a window shut, a duplicate, marks) is used up only when there is nothing more in the way
+  if (!inline && !addPieces(c, route, first, length)) return -ENOBUFS;
   let header = TCP_HEADER;
   let window: number;
   if ((flags & SYN) !== 0) {
@@ -77,8 +80,7 @@ export function transmit(c: Connection, seq: number, length: number, flags: numb
   dv.setInt32(l4 + 12, (header << 26) | (more << 16) | window);
   dv.setInt32(l4 + 16, 0);
   if (urgentMode(c)) markUrgent(c, l4, seq);
-  const first = (flags & SYN) !== 0 ? (seq + 1) | 0 : seq;
-  if (length > 0 && !addPayload(c, route, first, length, inline ? l4 + header : -1)) return -ENOBUFS;
+  if (inline && length > 0) c.snd?.readTo(distanceOf(c, first), l4 + header, length);
   const segments = length > mss ? Math.ceil(length / mss) : 1;
   const sent = ip.finish(
     route,
@@ -160,15 +162,16 @@ function markUrgent(c: Connection, l4: number, seq: number): void {
   dv.setUint16(l4 + 18, ahead < 0x10000 ? ahead : 0xffff);
 }
 
-/** Puts the payload behind the header: copied to `to`, or (to = -1) as pieces of the send buffer. */
-function addPayload(c: Connection, route: Route, seq: number, length: number, to: number): boolean {
+/** How far behind the first byte of the send buffer `seq` is. */
+function distanceOf(c: Connection, seq: number): number {
+  return c.sndQueued - ((c.writeSeq - seq) | 0);
+}
+
+/** Puts the payload behind the header that is to be written, as pieces of the send buffer. */
+function addPieces(c: Connection, route: Route, seq: number, length: number): boolean {
   const snd = c.snd;
   if (snd === null) return false;
-  let distance = c.sndQueued - ((c.writeSeq - seq) | 0);
-  if (to >= 0) {
-    snd.readTo(distance, to, length);
-    return true;
-  }
+  let distance = distanceOf(c, seq);
   const { ip } = c.tcp;
   for (let left = length; left > 0; ) {
     const n = Math.min(left, snd.contiguous(distance));

@@ -9,6 +9,7 @@ import {
   liveConnection,
   marked,
   NOTHING,
+  passedOver,
   TIME_WAIT_RECORD,
   timeWaitRoom,
   unread,
@@ -49,6 +50,7 @@ const OPTIONS: readonly Option[] = [
   ["IP_TTL", [1, 64]],
   ["IP_MTU_DISCOVER", [0, 2]],
   ["SO_REUSEADDR", [1]],
+  ["SO_OOBINLINE", [0, 1]],
 ];
 
 /** Runs a call that may be refused: only by the errors that the API knows. Returns its code, "" when it was not. */
@@ -65,8 +67,8 @@ function attempt(w: World, what: string, call: () => void): string {
 }
 
 function add(w: World, socket: Socket): Held {
-  // Urgent octets stay in the stream
-  socket.setOption("SO_OOBINLINE", 1);
+  // Whether urgent octets stay in the stream
+  socket.setOption("SO_OOBINLINE", w.dice.below(2));
   const held: Held = { socket, listening: false, tuple: null, life: null };
   w.held.push(held);
   w.sockets.push(socket);
@@ -266,36 +268,40 @@ function write(w: World, held: Held, size: number): void {
 }
 
 function read(w: World, held: Held, size: number, peek: boolean): void {
-  const waiting = unread(held.socket);
+  const passed = passedOver(held.socket);
+  const waiting = unread(held.socket) - passed;
   const mark = marked(held.socket);
   const n = peek ? held.socket.peek(target, 0, size) : held.socket.read(target, 0, size);
   if (w.trace !== null) w.note(`${peek ? "peek" : "read"}(${size}) ${name(held)} = ${n}`);
+  const { life } = held;
+  const from = life === null ? 0 : life.read + passed;
+  if (!peek && life !== null) life.read = from;
   if (n > 0 || waiting > 0) {
-    const { life } = held;
     if (n !== Math.min(waiting, size) && !(mark && n > 0 && n < Math.min(waiting, size)))
       w.fail(`read(${size}) of ${waiting} gave ${n}`);
     if (life === null) w.fail("data without a connection");
-    if (!matches(target, 0, n, life.inSalt, life.read))
-      w.fail(`the ${n} bytes read from ${life.read} on are not the peer's`);
+    if (!matches(target, 0, n, life.inSalt, from)) w.fail(`the ${n} bytes read from ${from} on are not the peer's`);
     if (!peek) life.read += n;
-  } else if (n === 0) checkEnd(w, held);
+  } else if (n === 0) checkEnd(w, held, from);
 }
 
 function skip(w: World, held: Held, size: number): void {
-  const waiting = unread(held.socket);
+  const passed = passedOver(held.socket);
+  const waiting = unread(held.socket) - passed;
   const mark = marked(held.socket);
   const n = held.socket.skip(size);
   if (w.trace !== null) w.note(`skip(${size}) ${name(held)} = ${n}`);
   if (waiting > 0 && n !== Math.min(waiting, size) && !(mark && n > 0 && n < Math.min(waiting, size)))
     w.fail(`skip(${size}) of ${waiting} gave ${n}`);
-  if (n > 0 && held.life !== null) held.life.read += n;
-  else if (n === 0 && waiting === 0) checkEnd(w, held);
+  if (held.life === null) return;
+  held.life.read += Math.max(n, 0) + passed;
+  if (n === 0 && waiting === 0) checkEnd(w, held, held.life.read);
 }
 
 /** 0 means the end of the stream: the peer's FIN, reading that was shut, or a connection that is over. */
-function checkEnd(w: World, held: Held): void {
+function checkEnd(w: World, held: Held, at: number): void {
   const { life } = held;
   if (w.target === null || life === null || life.readShut) return;
   if (!w.target.before.finTaken) w.fail("the end of the stream is told before the peer's FIN", w.target);
-  if (!life.fins.includes(life.read)) w.fail(`the end of the stream is told at ${life.read}`, w.target);
+  if (!life.fins.includes(at)) w.fail(`the end of the stream is told at ${at}`, w.target);
 }

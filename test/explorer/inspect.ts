@@ -19,7 +19,9 @@ import {
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
 import { aheadEnd } from "../../src/tcp/out-of-order.js";
+import { copiedSeq } from "../../src/tcp/receive-buffer.js";
 import { chargeOf } from "../../src/tcp/receive-queue.js";
+import { markSkip } from "../../src/tcp/urgent.js";
 
 import { auditFlight, auditQueue, auditRanges, recordsOf } from "./inspect-flight.js";
 import { OURS, PEER } from "./wire.js";
@@ -55,6 +57,9 @@ export class View {
   /** What the receive buffer has room for, in memory. */
   room = 0;
   rcvQueued = 0;
+  /** Of it, an urgent octet at the front that is not read in line. */
+  markFront = 0;
+  copied = 0;
   sndQueued = 0;
   finQueued = false;
   finSent = false;
@@ -137,6 +142,8 @@ function viewConnection(c: Connection, view: View): void {
   // A segment that ran over the window does not move its edge
   view.rcvAdv = (c.rcvNxt + c.rcvWnd) | 0;
   view.rcvQueued = c.rcvQueued;
+  view.markFront = markSkip(c);
+  view.copied = copiedSeq(c);
   view.room = 2 * c.rcvLimit - c.rcvCharge;
   view.sndQueued = c.sndQueued;
   view.finQueued = c.finQueued;
@@ -216,6 +223,16 @@ export function connectionOf(socket: Socket): object {
 /** Bytes that a socket's connection, alive or over, still holds for reading. */
 export function unread(socket: Socket): number {
   return (socket as TcpSocket).connection.rcvQueued;
+}
+
+/** Unread octets that the next read passes over: one that is urgent and stands at the front. */
+export function passedOver(socket: Socket): number {
+  return markSkip((socket as TcpSocket).connection);
+}
+
+/** Whether the urgent octet at the front is gone that was there, whatever became of its connection. */
+export function frontDropped(v: View): boolean {
+  return v.kind === CONNECTION && v.markFront > 0 && copiedSeq(v.object as Connection) === ((v.copied + 1) | 0);
 }
 
 /** A read stops in front of an urgent octet. */

@@ -44,7 +44,9 @@ export function compose(w: World, tuple: Tuple, odd: number): boolean {
     s.window = life.window;
   } else flowing(s, v, life, dice, odd);
   if (!duplicate && dice.chance(odd / 4)) s.flags ^= dice.pick([FIN, SYN, RST, PSH, ACK, URG]);
-  if ((s.flags & URG) !== 0) s.urgent = dice.below(2000);
+  // The octet behind which it points is one of the segment's, or near it
+  if ((s.flags & URG) !== 0)
+    s.urgent = dice.chance(30) ? dice.below(2000) : dice.pick([0, 1, 1, s.length, s.length + 1]);
   const offset = life === null ? s.seq : (s.seq - life.isn - 1 + ((s.flags & SYN) !== 0 ? 1 : 0)) | 0;
   s.payload = place(life === null ? 0 : life.inSalt, offset);
   writeOptions(w, s, life, dice, odd);
@@ -191,6 +193,7 @@ function flowing(s: Segment, v: View, life: Life, dice: Dice, odd: number): void
     }
   } else if (dice.chance(finOdds)) s.flags |= FIN;
   if (s.length > 0 && dice.chance(30)) s.flags |= PSH;
+  if (dice.chance(3)) s.flags |= URG;
   if (dice.chance(0.3)) s.flags |= RST;
   if (dice.chance(odd)) bend(s, v, dice);
 }

@@ -1,7 +1,7 @@
 import { SYN_RECEIVED, SYN_SENT } from "../../src/tcp/constants.js";
-import { ACK, FIN, PSH, RST, SYN } from "../../src/wire/tcp.js";
+import { ACK, FIN, PSH, RST, SYN, URG } from "../../src/wire/tcp.js";
 import { icmpMoves } from "./calls-model.js";
-import { CONNECTION, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
+import { CONNECTION, frontDropped, NOTHING, SYN_RECORD, TIME_WAIT_RECORD, type View } from "./inspect.js";
 import { Life, type Tuple } from "./life.js";
 import { acceptable, NO, PIECES, segmentMoves, YES } from "./model.js";
 import { flagText } from "./observe.js";
@@ -26,6 +26,8 @@ export function segmentStep(w: World, tuple: Tuple, odd: number): void {
   if (copies > 1 && w.trace !== null) w.note(`  ... ${copies} times`);
   for (let n = 1; n < copies; n++) w.link.add(packet, build(s), !s.checksummed, 0);
   send(w, tuple, v, s);
+  // As Linux: one that stands next to be read when another is announced is none of the stream
+  if ((s.flags & URG) !== 0 && tuple.life !== null && frontDropped(v)) tuple.life.read++;
 }
 
 function show(t: Tuple, s: Segment): string {

@@ -1,5 +1,6 @@
 import { describe, expect } from "vitest";
-import { type Script, scripted } from "../harness.js";
+import { PEER_ADDRESS, type Script, scripted } from "../harness.js";
+import { counts } from "./flights.js";
 
 const KEY = "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4";
 const OTHER_KEY = "01234567-89abcdef-00112233-44556677";
@@ -242,5 +243,83 @@ describe("fastopen_client_fail", () => {
       t.play(`> S 0:0(0) <${ASK}>`);
     },
     { config: { "net.ipv4.tcp_fastopen": 5 } },
+  );
+});
+
+describe("the data of a SYN in memory", () => {
+  scripted(
+    "is a segment like any other: what follows is put into it, and it is given back when it has been read",
+    (t) => {
+      t.listen(80, undefined, { TCP_FASTOPEN: 5, SO_RCVBUF: 5000 });
+      t.play(`
+      < S 0:500(500) win 65535 <mss 1460>
+      > S. 0:0(0) ack 501 win 4380 <mss 1460>`);
+      t.accept();
+      t.read(250);
+      t.play(`
+      +0.1 < . 501:501(0) ack 1
+      +0.01 < P. 501:511(10) ack 1
+      > . 1:1(0) ack 511 win 4370`);
+      counts(t, { TcpExtTCPRcvCoalesce: 1 });
+      for (let seq = 511; seq < 4511; seq += 1000) {
+        t.play(`+0.01 < P. ${seq}:${seq + 1000}(1000) ack 1`);
+        t.takeAll();
+      }
+      t.skip(0.05);
+      // 1280 + 4 * 2304 bytes of memory, 2 * 5000 bytes of buffer: the next would find none
+      counts(t, { TcpExtTCPRcvCoalesce: 1, TcpExtPruneCalled: 0 });
+      t.read(260);
+      t.play("+0.01 < P. 4511:4521(10) ack 1");
+      t.skip(0.05);
+      counts(t, { TcpExtTCPRcvCoalesce: 2, TcpExtPruneCalled: 0 });
+      t.read(4010);
+      t.skip(0.05);
+    },
+    FREE,
+  );
+});
+
+/** The socket opens once more. Linux says first that the attempt before has failed. */
+function connectAgain(t: Script, port: number): void {
+  try {
+    t.socket.connect(port, PEER_ADDRESS);
+  } catch (error) {
+    expect((error as Error).message).toMatch(/ECONNABORTED/);
+    t.socket.connect(port, PEER_ADDRESS);
+  }
+  t.flow = t.flowOf(t.socket.localPort, port);
+}
+
+describe("a socket used again", () => {
+  scripted(
+    "keeps TCP_FASTOPEN_CONNECT",
+    (t) => {
+      t.connect(80, { TCP_FASTOPEN_CONNECT: 1 });
+      t.play(`
+      > S 0:0(0) <${ASK},FO,nop,nop>
+      +0.05 < R. 0:0(0) ack 1`);
+      expect(t.error()).toBe("ECONNREFUSED");
+      connectAgain(t, 80);
+      t.play(`> S 0:0(0) <${ASK},FO,nop,nop>`);
+      expect(t.socket.getOption("TCP_FASTOPEN_CONNECT")).toBe(1);
+    },
+    CLIENT,
+  );
+
+  scripted(
+    "keeps TCP_FASTOPEN_KEY",
+    (t) => {
+      t.connect(80, { TCP_FASTOPEN_KEY: KEY });
+      t.play(`
+      > S 0:0(0) <${ASK}>
+      +0.05 < R. 0:0(0) ack 1`);
+      expect(t.error()).toBe("ECONNREFUSED");
+      t.socket.setOption("TCP_FASTOPEN", 5);
+      expect(t.socket.getOption("TCP_FASTOPEN_KEY")).toBe(KEY);
+      connectAgain(t, 80);
+      t.play(`> S 0:0(0) <${ASK}>`);
+      expect(t.socket.getOption("TCP_FASTOPEN_KEY")).toBe(KEY);
+    },
+    { linux: "the kernel's key is no text" },
   );
 });

@@ -172,6 +172,24 @@ describe("TCP_DEFER_ACCEPT (Linux)", () => {
     t.state("ESTABLISHED");
   });
 
+  for (const [where, options, config] of [
+    ["TCP_RTO_MAX_MS", { TCP_RTO_MAX_MS: 1000 }, {}],
+    ["tcp_rto_max_ms", {}, { "net.ipv4.tcp_rto_max_ms": 1000 }],
+  ] as const)
+    scripted(
+      `${where} makes the period no other`,
+      (t) => {
+        t.listen(80, undefined, { ...options, TCP_DEFER_ACCEPT: 7 });
+        expect(t.listener.getOption("TCP_DEFER_ACCEPT")).toBe(7);
+        t.play(`
+        0 < S 0:0(0) win 65535 ${OPTIONS}
+        0 > S. 0:0(0) ack 1
+        0.1 < . 1:1(0) ack 1
+        7 > S. 0:0(0) ack 1`);
+      },
+      { config },
+    );
+
   scripted("FIN wakes as data does", (t) => {
     deferred(t, 10);
     t.play(`

@@ -26,6 +26,37 @@ describe("TCP_RTO_MAX_MS", () => {
       +1 > . 0:0(0) ack 1`);
   });
 
+  for (const [where, options, config] of [
+    ["the listener's option", { TCP_RTO_MAX_MS: 1000 }, {}],
+    ["the setting", {}, { "net.ipv4.tcp_rto_max_ms": 1000 }],
+  ] as const)
+    scripted(
+      `... but ${where} not of SYN-ACKs (Linux)`,
+      (t) => {
+        t.listen(80, undefined, options);
+        t.play(`
+        < S 0:0(0) win 65535 <mss 1460>
+        > S. 0:0(0) ack 1
+        +1 > S. 0:0(0) ack 1
+        +2 > S. 0:0(0) ack 1`);
+      },
+      { config },
+    );
+
+  scripted(
+    "... unless one is the SYN-ACK of a fast open",
+    (t) => {
+      t.listen(80, undefined, { TCP_RTO_MAX_MS: 1500, TCP_FASTOPEN: 5 });
+      t.play(`
+      < S 0:10(10) win 65535 <mss 1460>
+      > S. 0:0(0) ack 11
+      +1 > S. 0:0(0) ack 11
+      +1.5 > S. 0:0(0) ack 11
+      +1.5 > S. 0:0(0) ack 11`);
+    },
+    { config: { "net.ipv4.tcp_fastopen": 0x203 } },
+  );
+
   scripted("is 1000 to 120000, and what the setting was when the socket was made", (t) => {
     const listener = t.listen(80, undefined, { TCP_RTO_MAX_MS: 4000 });
     t.handshake();

@@ -41,6 +41,16 @@ describe("SO_MAX_PACING_RATE", () => {
     t.play("+0.4 > . 10001:11001(1000) ack 1");
   });
 
+  scripted("a byte a second: what follows is half an hour away", (t) => {
+    t.passive("win 65535 <mss 1460,nop,wscale 7>");
+    t.set("SO_MAX_PACING_RATE", 1);
+    t.write(20_000);
+    expect(t.takeAll().length).toBe(10);
+    t.play("+0.1 < . 1:1(0) ack 14601");
+    t.quiet(100, 1);
+    expect(t.info("unacked")).toBe(0);
+  });
+
   scripted("is told as it was set, and inherited", (t) => {
     t.listen(80, undefined, { SO_MAX_PACING_RATE: 50_000 });
     t.handshake(WIDE);

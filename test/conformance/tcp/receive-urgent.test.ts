@@ -1,5 +1,7 @@
 import { describe, expect } from "vitest";
-import { scripted } from "../harness.js";
+import { EAGAIN } from "../../../src/base/errors.js";
+import { type Script, scripted } from "../harness.js";
+import { counts, tells } from "./flights.js";
 
 const SYN = "win 65535 <mss 1460,nop,nop,sackOK,nop,wscale 7>";
 
@@ -56,5 +58,43 @@ describe("urgent data received (RFC 9293 §3.8.5, RFC 6093)", () => {
     t.skip(0.1);
     t.read(10);
     t.skip(0.1);
+  });
+
+  /** Ten segments of one urgent octet, 4 ms apart; `after` each of them. */
+  function tenUrgent(t: Script, after: () => void): void {
+    for (let seq = 1; seq < 11; seq++) {
+      t.play(`+0.004 < PU. ${seq}:${seq + 1}(1) ack 1 urg 1`);
+      after();
+      t.takeAll();
+    }
+    // The last of their ACKs
+    t.skip(0.05);
+  }
+
+  /** Five segments of 2304 bytes of memory, the fifth of which there is room for only if nothing else is held. */
+  function fiveFit(t: Script): void {
+    for (let seq = 11; seq < 5011; seq += 1000) {
+      t.play(`+0.004 < P. ${seq}:${seq + 1000}(1000) ack 1`);
+      t.takeAll();
+    }
+    t.skip(0.05);
+    counts(t, { TcpExtPruneCalled: 0, TcpExtTCPRcvQDrop: 0 });
+    tells(t, { bytes_received: 5010 });
+  }
+
+  scripted("octets that reads pass over give their memory back", (t) => {
+    t.passive(SYN);
+    t.set("SO_RCVBUF", 4700);
+    tenUrgent(t, () => expect(t.socket.read(new Uint8Array(10))).toBe(-EAGAIN));
+    fiveFit(t);
+  });
+
+  scripted("so do those that the next pointer passes over", (t) => {
+    t.passive(SYN);
+    t.set("SO_RCVBUF", 4700);
+    tenUrgent(t, () => undefined);
+    // It has left the last
+    expect(t.socket.read(new Uint8Array(10))).toBe(-EAGAIN);
+    fiveFit(t);
   });
 });

@@ -110,6 +110,18 @@ describe("the send buffer", () => {
   });
 });
 
+describe("a write to a socket that is not connected", () => {
+  scripted("asks for no route: nothing is counted, and no MTU is known", (t) => {
+    const before = t.counter("IpOutNoRoutes");
+    for (const socket of [t.subject.socket(), t.listen()]) {
+      expect(socket.write(new Uint8Array(5))).toBe(-32);
+      expect(t.counter("IpOutNoRoutes")).toBe(before);
+      expect(() => socket.getOption("IP_MTU")).toThrow(/ENOTCONN/);
+      socket.close();
+    }
+  });
+});
+
 describe("TCP_NOTSENT_LOWAT", () => {
   const UNSENT = { config: { "net.ipv4.tcp_notsent_lowat": 2000 } };
 
@@ -152,4 +164,50 @@ describe("TCP_NOTSENT_LOWAT", () => {
     },
     UNSENT,
   );
+
+  scripted("who waits is told when the pace has let out what was too much, not by the ACK after", (t) => {
+    t.passive("win 16000 <mss 1000>");
+    t.set("SO_MAX_PACING_RATE", 20_000);
+    t.set("TCP_NOTSENT_LOWAT", 4000);
+    t.write(10_000);
+    t.skip(0.01);
+    t.play("+0.1 < . 1:1(0) ack 10001");
+    const told: number[] = [];
+    t.socket.onReady = (socket, mask) => {
+      if ((mask & WRITABLE) !== 0) told.push(socket.info().notsent_bytes as number);
+    };
+    expect(t.tryWrite(20_000)).toBe(10_000);
+    expect(t.tryWrite(1)).toBe(-11);
+    t.play(`
+      > . 10001:11001(1000) ack 1
+      > P. 11001:12001(1000) ack 1
+      +0.09 > . 12001:13001(1000) ack 1
+      > P. 13001:14001(1000) ack 1
+      +0.1 > . 14001:15001(1000) ack 1
+      > P. 15001:16001(1000) ack 1
+      +0.1 > . 16001:17001(1000) ack 1
+      > P. 17001:18001(1000) ack 1`);
+    expect(told).toEqual([]);
+    t.play(`
+      +0.1 > . 18001:19001(1000) ack 1
+      > P. 19001:20001(1000) ack 1`);
+    t.drain();
+    expect(told).toEqual([0]);
+  });
+
+  scripted("who wrote less than was asked for is told when all of that went at once: here memory was short", (t) => {
+    t.passive("win 65535 <mss 1000>");
+    const { pool } = t.stack;
+    let told = 0;
+    t.socket.onReady = (_, mask) => {
+      if ((mask & WRITABLE) !== 0) told++;
+    };
+    const chunks = Array.from({ length: (pool.capacity / 4) * 3 - 1 }, () => pool.take());
+    expect(t.tryWrite(9000)).toBe(8192);
+    t.takeAll();
+    t.drain();
+    expect(told).toBe(1);
+    for (const chunk of chunks) pool.give(chunk);
+    t.skip(1);
+  });
 });

@@ -54,7 +54,7 @@ describe("FIN and what is behind it", () => {
       < P. 101:201(100) ack 1
       > . 1:1(0) ack 1
       < F. 1:151(150) ack 1
-      +0~0.1 > . 1:1(0) ack 152`);
+      +0.04 > . 1:1(0) ack 152`);
     t.state("CLOSE-WAIT");
     t.read(150);
     expect(t.tryRead(1)).toBe(0);
