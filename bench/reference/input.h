@@ -1,4 +1,4 @@
-// The receive path: Ethernet, IPv4, the demultiplexer, TCP in order, UDP (src/netif, src/ip/input.ts, src/tcp/input.ts,
+// The receive path: Ethernet, IPv4, the demultiplexer, TCP in order, UDP (src/netif, src/ip/input.ts, src/tcp/arriving/input.ts,
 // src/udp/udp.ts). What is not in order is counted, and fails the benchmark.
 
 static inline void touch(struct stack *s, struct conn *c) {

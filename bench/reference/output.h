@@ -1,5 +1,5 @@
 // What goes out: the decision about sending and acknowledging at the end of a batch, and the ACKs themselves
-// (src/tcp/settle.ts, src/tcp/output.ts, src/ip/output.ts, src/link/tx-queue.ts).
+// (src/tcp/settle.ts, src/tcp/sending/output.ts, src/ip/output.ts, src/link/tx-queue.ts).
 
 static void flush(struct stack *s) {
   struct tx *tx = &s->tx;

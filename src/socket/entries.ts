@@ -11,9 +11,9 @@ import {
   TIMER_RETRANSMIT,
 } from "../tcp/constants.js";
 import type { TcpContext } from "../tcp/context.js";
+import type { TimeWait } from "../tcp/ending/time-wait.js";
 import { connectionInfo, listenerInfo, notSent, type TcpInfo } from "../tcp/info.js";
-import type { Listener, SynRecord } from "../tcp/listen.js";
-import type { TimeWait } from "../tcp/time-wait.js";
+import type { Listener, SynRecord } from "../tcp/opening/listen.js";
 import { deadline } from "../tcp/timer-set.js";
 import { type Addr, formatAddr } from "../wire/address.js";
 import type { SocketBase } from "./base.js";

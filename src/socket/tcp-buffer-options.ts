@@ -4,9 +4,9 @@ import { CHRONO_SNDBUF, chronoStop } from "../tcp/chrono.js";
 import type { Connection } from "../tcp/connection.js";
 import { EVENT_WRITABLE, PMTU_DO, PMTU_OMIT, PMTU_WANT } from "../tcp/constants.js";
 import { wake } from "../tcp/notify.js";
-import { setReceiveLowat } from "../tcp/readable.js";
-import { roomToWrite } from "../tcp/send-buffer.js";
-import { setWindowClamp } from "../tcp/window.js";
+import { setReceiveLowat } from "../tcp/receiving/readable.js";
+import { setWindowClamp } from "../tcp/receiving/window.js";
+import { roomToWrite } from "../tcp/sending/send-buffer.js";
 import { between, flag, INT_MAX, INT_MIN, idle, type TcpOption, tooLate, UINT_MAX } from "./tcp-option.js";
 import type { OptionName } from "./types.js";
 

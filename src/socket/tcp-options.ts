@@ -1,10 +1,10 @@
 import { EINVAL, ENOENT, ENOTCONN, EOPNOTSUPP, EPERM, SystemError } from "../base/errors.js";
-import { inPingpong, setQuickAck } from "../tcp/ack-policy.js";
 import { optionsChanged, pushWaiting } from "../tcp/calls.js";
 import { CONGESTION_NAMES, congestionNamed } from "../tcp/congestion/registry.js";
 import type { Connection } from "../tcp/connection.js";
 import { TIMER_KEEPALIVE } from "../tcp/constants.js";
-import { formatKeys, parseKeys } from "../tcp/fast-open.js";
+import { formatKeys, parseKeys } from "../tcp/opening/fast-open.js";
+import { inPingpong, setQuickAck } from "../tcp/receiving/ack-policy.js";
 import { setTimer, startKeepalive, stopTimer } from "../tcp/timer-set.js";
 import { wholeNumber } from "./base.js";
 import { fromDeferAccept } from "./defer-accept.js";

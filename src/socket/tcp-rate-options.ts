@@ -1,6 +1,6 @@
 import { EINVAL, SystemError } from "../base/errors.js";
 import { RATE_UNLIMITED, RTO_MAX, RTO_MIN } from "../tcp/constants.js";
-import { limitPacingRate } from "../tcp/pacing.js";
+import { limitPacingRate } from "../tcp/sending/pacing.js";
 import { between, INT_MAX, INT_MIN, type TcpOption, UINT_MAX } from "./tcp-option.js";
 import type { OptionName } from "./types.js";
 

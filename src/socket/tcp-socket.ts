@@ -9,7 +9,6 @@ import {
   shutdownRead,
   shutdownWrite,
 } from "../tcp/calls.js";
-import { openConnection } from "../tcp/connect.js";
 import type { Connection } from "../tcp/connection.js";
 import { FIN_QUEUED, LOWAT, RCV_FIN, READ_SHUT } from "../tcp/connection-bits.js";
 import {
@@ -22,14 +21,15 @@ import {
   URGENT_HERE,
   URGENT_NONE,
 } from "../tcp/constants.js";
-import { awaitsWrite, keepFastOpen, opensFast } from "../tcp/fast-open.js";
+import { reusable, reusablePort } from "../tcp/ending/time-wait.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
-import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/listen.js";
-import { enoughToRead } from "../tcp/readable.js";
-import { roomToWrite } from "../tcp/send-buffer.js";
+import { openConnection } from "../tcp/opening/connect.js";
+import { awaitsWrite, keepFastOpen, opensFast } from "../tcp/opening/fast-open.js";
+import { copyOptions, type Listener, type ListenerOwner, stopListening } from "../tcp/opening/listen.js";
+import { enoughToRead } from "../tcp/receiving/readable.js";
+import { markSkip } from "../tcp/receiving/urgent.js";
+import { roomToWrite } from "../tcp/sending/send-buffer.js";
 import type { Tcp, TcpPortOwner } from "../tcp/tcp.js";
-import { reusable, reusablePort } from "../tcp/time-wait.js";
-import { markSkip } from "../tcp/urgent.js";
 import { type Addr, ANY, formatAddr, LOOPBACK } from "../wire/address.js";
 import { noSuchOption, type SocketHost, wholeNumber } from "./base.js";
 import { addressOf, portOf } from "./endpoint.js";

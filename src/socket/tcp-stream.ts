@@ -9,7 +9,7 @@ import {
 } from "../tcp/calls.js";
 import type { Connection } from "../tcp/connection.js";
 import type { ConnectionOwner } from "../tcp/notify.js";
-import { atMark, urgentRead } from "../tcp/urgent.js";
+import { atMark, urgentRead } from "../tcp/receiving/urgent.js";
 import { inside, SocketBase, type SocketHost } from "./base.js";
 
 /** The part of a TCP socket that data passes through: its connection, reading and writing, the pending error. */

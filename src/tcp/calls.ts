@@ -1,7 +1,6 @@
 import { EAGAIN, ECONNRESET, ENOTCONN } from "../base/errors.js";
 import { dropReceiveBuffer } from "./buffers.js";
 import { CHRONO_BUSY, chronoStart } from "./chrono.js";
-import { abort, destroy, dropReceived, limitFinWait2, orphaned, refuseOrphan, resetPeer, setState } from "./close.js";
 import type { Connection } from "./connection.js";
 import {
   CLOSE_WAIT,
@@ -13,14 +12,24 @@ import {
   SYN_SENT,
   URGENT_NONE,
 } from "./constants.js";
-import { fastOpenOver, opensFast } from "./fast-open.js";
-import type { Listener } from "./listener.js";
+import {
+  abort,
+  destroy,
+  dropReceived,
+  limitFinWait2,
+  orphaned,
+  refuseOrphan,
+  resetPeer,
+  setState,
+} from "./ending/close.js";
 import { touch } from "./notify.js";
-import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./output.js";
-import { readMoved } from "./receive-buffer.js";
-import { dropMark, markSkip, passMark, readable } from "./urgent.js";
-import { setUrgent } from "./urgent-out.js";
-import { queueWrite } from "./write.js";
+import { fastOpenOver, opensFast } from "./opening/fast-open.js";
+import type { Listener } from "./opening/listener.js";
+import { readMoved } from "./receiving/receive-buffer.js";
+import { dropMark, markSkip, passMark, readable } from "./receiving/urgent.js";
+import { armPersist, hasUnsent, output, PUSH_NOW, push } from "./sending/output.js";
+import { setUrgent } from "./sending/urgent-out.js";
+import { queueWrite } from "./sending/write.js";
 
 /*
  * The user calls of RFC 9293 §3.10.1 to §3.10.5, as a socket makes them.

@@ -1,11 +1,11 @@
 import type { StreamBuffer } from "../base/stream-buffer.js";
 import type { Route } from "../ip/route.js";
 import { MSS_DEFAULT } from "../wire/tcp.js";
-import type { AccEcn } from "./accecn.js";
 import { ConnectionBits } from "./connection-bits.js";
 import { CLOSED, RTO_MIN } from "./constants.js";
+import type { AccEcn } from "./ecn/accecn.js";
 import type { ConnectionOwner } from "./notify.js";
-import type { SegmentQueue } from "./segment-queue.js";
+import type { SegmentQueue } from "./receiving/segment-queue.js";
 
 /**
  * The front of the transmission control block: what a segment in order, its reading and its acknowledging look at, in

@@ -16,7 +16,7 @@ import {
   SSTHRESH_INFINITE,
 } from "./constants.js";
 import type { TcpContext } from "./context.js";
-import type { FastOpenKeys, FastOpenState } from "./fast-open.js";
+import type { FastOpenKeys, FastOpenState } from "./opening/fast-open.js";
 
 /**
  * The transmission control block (RFC 9293 §3.3.1): data only. The chapters of this folder act on it; every field is

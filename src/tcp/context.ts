@@ -8,21 +8,21 @@ import type { StackTime } from "../platform/time.js";
 import type { TimerWheel } from "../platform/timer-wheel.js";
 import type { PortSpace } from "../ports/port-space.js";
 import type { TupleTable } from "../ports/tuple-table.js";
-import { AckState } from "./ack-state.js";
+import { AckState } from "./acknowledged/ack-state.js";
+import { RateSample } from "./acknowledged/rate.js";
+import { SentRuns } from "./acknowledged/sent.js";
+import { SynOptions } from "./arriving/options.js";
+import { Segment } from "./arriving/segment.js";
 import type { Connection } from "./connection.js";
 import { TcpCounters } from "./counters.js";
-import { FastOpen } from "./fast-open.js";
-import { IsnGenerator } from "./isn.js";
-import { Metrics } from "./metrics.js";
-import { SynOptions } from "./options.js";
-import { RateSample } from "./rate.js";
-import { Segment } from "./segment.js";
-import { SegmentQueues } from "./segment-queue.js";
-import { SentRuns } from "./sent.js";
+import type { TimeWait } from "./ending/time-wait.js";
+import { FastOpen } from "./opening/fast-open.js";
+import { IsnGenerator } from "./opening/isn.js";
+import { SynCookies } from "./opening/syn-cookie.js";
+import type { SynRecord } from "./opening/syn-record.js";
+import { SegmentQueues } from "./receiving/segment-queue.js";
+import { Metrics } from "./sending/metrics.js";
 import type { TcpSettings } from "./settings.js";
-import { SynCookies } from "./syn-cookie.js";
-import type { SynRecord } from "./syn-record.js";
-import type { TimeWait } from "./time-wait.js";
 
 /** Calls from the data at the bottom of this folder to the code at its top. */
 export interface TcpUpcalls {

@@ -1,11 +1,11 @@
 import { TS_SPACE } from "../wire/tcp.js";
-import type { AccEcn } from "./accecn.js";
+import { deliveryRate } from "./acknowledged/rate.js";
 import { CHRONO_BUSY, CHRONO_RWND, CHRONO_SNDBUF, chronoTime } from "./chrono.js";
 import type { Connection } from "./connection.js";
 import { DELACK_MAX, ECN_ACC, ECN_OK, ECN_SEEN, LISTEN, MIN_RTT_NONE, SYN_RECEIVED } from "./constants.js";
-import type { Listener } from "./listen.js";
-import { deliveryRate } from "./rate.js";
-import { offered } from "./window.js";
+import type { AccEcn } from "./ecn/accecn.js";
+import type { Listener } from "./opening/listen.js";
+import { offered } from "./receiving/window.js";
 
 /** TCPI_OPT_* of Linux's tcp.h: bits of {@link TcpInfo.options}. */
 const OPTION_TIMESTAMPS = 1;

@@ -1,11 +1,11 @@
-import { afterAcks } from "./ack.js";
-import { decideAck } from "./ack-policy.js";
-import { sendOwedAck } from "./ack-timers.js";
+import { afterAcks } from "./acknowledged/ack.js";
 import type { Connection } from "./connection.js";
 import type { TcpContext } from "./context.js";
+import { pathReported } from "./loss/recovery-path.js";
 import { touch } from "./notify.js";
-import { output } from "./output.js";
-import { pathReported } from "./recovery-path.js";
+import { decideAck } from "./receiving/ack-policy.js";
+import { sendOwedAck } from "./receiving/ack-timers.js";
+import { output } from "./sending/output.js";
 
 /**
  * The end of a batch: every connection that something happened to sends what it now may, and decides once whether

@@ -1,6 +1,4 @@
 import { ETIMEDOUT } from "../base/errors.js";
-import { delackTimeout, sackDelayTimeout } from "./ack-timers.js";
-import { abort, destroy, finWait2Timeout, outOfResources } from "./close.js";
 import type { Connection } from "./connection.js";
 import {
   CLOSED,
@@ -16,14 +14,16 @@ import {
   TIMER_RETRANSMIT,
   TIMER_SACK_DELAY,
 } from "./constants.js";
+import { abort, destroy, finWait2Timeout, outOfResources } from "./ending/close.js";
+import { orphanRetries } from "./loss/patience.js";
+import { retransmitLost } from "./loss/retransmit.js";
+import { reorderTimeout, retransmitTimeout } from "./loss/rto.js";
+import { lossProbeTimeout } from "./loss/tlp.js";
 import { touch, wake } from "./notify.js";
-import { hasUnsent, output } from "./output.js";
-import { orphanRetries } from "./patience.js";
-import { retransmitLost } from "./retransmit.js";
-import { reorderTimeout, retransmitTimeout } from "./rto.js";
+import { delackTimeout, sackDelayTimeout } from "./receiving/ack-timers.js";
+import { hasUnsent, output } from "./sending/output.js";
+import { probeWindow, RESOURCE_PROBE_MS, wakePeer } from "./sending/zero-window.js";
 import { isDue, setTimer, standUp, stopTimer } from "./timer-set.js";
-import { lossProbeTimeout } from "./tlp.js";
-import { probeWindow, RESOURCE_PROBE_MS, wakePeer } from "./zero-window.js";
 
 /** The connection's node fired: whatever is due happens, then it stands up for what is left. */
 export function connectionTimer(c: Connection): void {

@@ -1,5 +1,4 @@
-import type { Connection } from "../../src/tcp/connection.js";
-import { dataLength } from "../../src/tcp/flight.js";
+import { dataLength } from "../../src/tcp/acknowledged/flight.js";
 import {
   EARLIER,
   END,
@@ -14,7 +13,8 @@ import {
   SENT_SACKED,
   SENT_TIMED,
   SEQ,
-} from "../../src/tcp/sent.js";
+} from "../../src/tcp/acknowledged/sent.js";
+import type { Connection } from "../../src/tcp/connection.js";
 
 /** Records that a connection has in flight. */
 export function recordsOf(c: Connection): number {

@@ -18,10 +18,10 @@ import {
   TIMERS_OF_SENDER,
   URGENT_NONE,
 } from "../../src/tcp/constants.js";
-import { aheadEnd } from "../../src/tcp/out-of-order.js";
-import { copiedSeq } from "../../src/tcp/receive-buffer.js";
-import { chargeOf } from "../../src/tcp/receive-queue.js";
-import { markSkip } from "../../src/tcp/urgent.js";
+import { aheadEnd } from "../../src/tcp/receiving/out-of-order.js";
+import { copiedSeq } from "../../src/tcp/receiving/receive-buffer.js";
+import { chargeOf } from "../../src/tcp/receiving/receive-queue.js";
+import { markSkip } from "../../src/tcp/receiving/urgent.js";
 
 import { auditFlight, auditQueue, auditRanges, recordsOf } from "./inspect-flight.js";
 import { OURS, PEER } from "./wire.js";

@@ -1,7 +1,7 @@
 import { below } from "../../platform/random.js";
+import type { RateSample } from "../acknowledged/rate.js";
 import type { Connection } from "../connection.js";
 import { CA_RECOVERY } from "../constants.js";
-import type { RateSample } from "../rate.js";
 import { inflightFor, inNetwork } from "./bbr-path.js";
 import {
   type BbrState,

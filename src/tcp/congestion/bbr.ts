@@ -1,6 +1,6 @@
+import type { RateSample } from "../acknowledged/rate.js";
 import type { Connection } from "../connection.js";
 import { CA_LOSS, CA_RECOVERY, INITIAL_WINDOW_SEGMENTS, MIN_RTT_NONE, SSTHRESH_INFINITE } from "../constants.js";
-import type { RateSample } from "../rate.js";
 import {
   checkDrain,
   checkFullPipe,

@@ -1,5 +1,5 @@
+import type { RateSample } from "../acknowledged/rate.js";
 import type { Connection } from "../connection.js";
-import type { RateSample } from "../rate.js";
 
 /** What an algorithm remembers of one connection; each has a class of its own. */
 export interface CongestionState {

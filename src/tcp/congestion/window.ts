@@ -2,7 +2,7 @@ import { seqGe } from "../../wire/seqnum.js";
 import { CHRONO_SNDBUF, chronoStart } from "../chrono.js";
 import type { Connection } from "../connection.js";
 import { CA_OPEN, CLOSE_WAIT, ESTABLISHED, INITIAL_WINDOW_SEGMENTS } from "../constants.js";
-import { currentSsthresh } from "../reduction.js";
+import { currentSsthresh } from "../loss/reduction.js";
 import { CA_EVENT_CWND_RESTART } from "./congestion.js";
 import { isCwndLimited } from "./reno.js";
 

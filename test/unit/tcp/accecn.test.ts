@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { AccEcn, ECT_0, ECT_1 } from "../../../src/tcp/accecn.js";
-import { countBytes } from "../../../src/tcp/accecn-feedback.js";
+import { AccEcn, ECT_0, ECT_1 } from "../../../src/tcp/ecn/accecn.js";
+import { countBytes } from "../../../src/tcp/ecn/accecn-feedback.js";
 
 describe("byte counters of accurate ECN (RFC 9768 §3.2.3.3)", () => {
   it("are told once each time they pass 2^22", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Metrics } from "../../../src/tcp/metrics.js";
-import { SegmentQueues } from "../../../src/tcp/segment-queue.js";
+import { SegmentQueues } from "../../../src/tcp/receiving/segment-queue.js";
+import { Metrics } from "../../../src/tcp/sending/metrics.js";
 
 describe("remembered paths", () => {
   const MOST = 4096;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/platform/random.js";
 import { StackTime } from "../../../src/platform/time.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
-import { FastOpen, parseKey } from "../../../src/tcp/fast-open.js";
-import { FastOpenCache } from "../../../src/tcp/fast-open-cache.js";
+import { FastOpen, parseKey } from "../../../src/tcp/opening/fast-open.js";
+import { FastOpenCache } from "../../../src/tcp/opening/fast-open-cache.js";
 import type { TcpSettings } from "../../../src/tcp/settings.js";
 import { parseAddr } from "../../../src/wire/address.js";
 

@@ -3,7 +3,7 @@ import { CHRONO_BUSY, CHRONO_RWND, chronoStart } from "../../../src/tcp/chrono.j
 import type { Connection } from "../../../src/tcp/connection.js";
 import { ECN_OK, ECN_SEEN, ESTABLISHED, LISTEN, SYN_SENT } from "../../../src/tcp/constants.js";
 import { connectionInfo, listenerInfo, notSent } from "../../../src/tcp/info.js";
-import type { Listener } from "../../../src/tcp/listen.js";
+import type { Listener } from "../../../src/tcp/opening/listen.js";
 import { bareConnection } from "./pieces.js";
 
 function established(): Connection {

@@ -7,8 +7,8 @@ import {
   SynOptions,
   writeOptions,
   writeSynOptions,
-} from "../../../src/tcp/options.js";
-import { Segment } from "../../../src/tcp/segment.js";
+} from "../../../src/tcp/arriving/options.js";
+import { Segment } from "../../../src/tcp/arriving/segment.js";
 import { SYN } from "../../../src/wire/tcp.js";
 import { bareConnection } from "./pieces.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Connection } from "../../../src/tcp/connection.js";
 import { TIMER_PACE } from "../../../src/tcp/constants.js";
-import { paceSent, stampSent } from "../../../src/tcp/pacing.js";
+import { paceSent, stampSent } from "../../../src/tcp/sending/pacing.js";
 import { bareConnection } from "./pieces.js";
 
 /** Two rows of 20,000 bytes at 10^7 a second, the second `late` us after its time. @returns when the third may go, us after the first */

@@ -4,12 +4,12 @@ import { Memory } from "../../../src/base/memory.js";
 import { StreamBuffers } from "../../../src/base/stream-buffer.js";
 import { StackTime } from "../../../src/platform/time.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
-import { AckState } from "../../../src/tcp/ack-state.js";
+import { AckState } from "../../../src/tcp/acknowledged/ack-state.js";
+import { RateSample } from "../../../src/tcp/acknowledged/rate.js";
 import { Connection } from "../../../src/tcp/connection.js";
 import type { TcpContext } from "../../../src/tcp/context.js";
 import { TcpCounters } from "../../../src/tcp/counters.js";
-import { RateSample } from "../../../src/tcp/rate.js";
-import { SegmentQueues } from "../../../src/tcp/segment-queue.js";
+import { SegmentQueues } from "../../../src/tcp/receiving/segment-queue.js";
 import { TcpSettings } from "../../../src/tcp/settings.js";
 
 /** A connection with what stands below TCP, and nothing around it. */

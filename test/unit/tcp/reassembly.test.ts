@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CHUNK_SIZE } from "../../../src/base/chunks.js";
-import { dropReceived } from "../../../src/tcp/close.js";
 import type { Connection } from "../../../src/tcp/connection.js";
-import { joinAhead, OOO_MAX } from "../../../src/tcp/out-of-order.js";
-import { pruneOutOfOrder, receiveAhead, receiveNext } from "../../../src/tcp/reassembly.js";
-import { chargeReceived, releaseAll } from "../../../src/tcp/receive-queue.js";
+import { dropReceived } from "../../../src/tcp/ending/close.js";
+import { joinAhead, OOO_MAX } from "../../../src/tcp/receiving/out-of-order.js";
+import { pruneOutOfOrder, receiveAhead, receiveNext } from "../../../src/tcp/receiving/reassembly.js";
+import { chargeReceived, releaseAll } from "../../../src/tcp/receiving/receive-queue.js";
 import { bareConnection } from "./pieces.js";
 
 const { c, memory, pool } = bareConnection(64);

@@ -1,9 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { Connection } from "../../../src/tcp/connection.js";
-import { admitted } from "../../../src/tcp/reassembly.js";
-import { dataArrived, growBuffer, initReceiveBuffer, measureSize, readMoved } from "../../../src/tcp/receive-buffer.js";
-import { chargeOf, chargeReceived } from "../../../src/tcp/receive-queue.js";
-import { fullSpace } from "../../../src/tcp/window.js";
+import { admitted } from "../../../src/tcp/receiving/reassembly.js";
+import {
+  dataArrived,
+  growBuffer,
+  initReceiveBuffer,
+  measureSize,
+  readMoved,
+} from "../../../src/tcp/receiving/receive-buffer.js";
+import { chargeOf, chargeReceived } from "../../../src/tcp/receiving/receive-queue.js";
+import { fullSpace } from "../../../src/tcp/receiving/window.js";
 import { bareConnection } from "./pieces.js";
 
 /** ESTABLISHED with a buffer of 128 KB, as Linux makes it. */

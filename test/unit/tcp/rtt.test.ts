@@ -1,9 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ACK_MAYBE_DELAYED, ACK_NEW_DATA } from "../../../src/tcp/ack-state.js";
+import { ACK_MAYBE_DELAYED, ACK_NEW_DATA } from "../../../src/tcp/acknowledged/ack-state.js";
+import {
+  estimate,
+  estimatedRto,
+  noHandshakeSample,
+  sample,
+  updateMinRtt,
+  updateRtt,
+} from "../../../src/tcp/acknowledged/rtt.js";
 import type { Connection } from "../../../src/tcp/connection.js";
 import { MIN_RTT_NONE } from "../../../src/tcp/constants.js";
-import { estimate, estimatedRto, noHandshakeSample, sample, updateMinRtt, updateRtt } from "../../../src/tcp/rtt.js";
 import { bareConnection } from "./pieces.js";
 
 const RTO_MIN_US = 200_000;

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../../src/platform/random.js";
 import { StackTime } from "../../../src/platform/time.js";
 import { VirtualClock } from "../../../src/platform/virtual-clock.js";
-import { IsnGenerator } from "../../../src/tcp/isn.js";
-import type { Listener } from "../../../src/tcp/listener.js";
-import { SynCookies } from "../../../src/tcp/syn-cookie.js";
-import { SynRecord } from "../../../src/tcp/syn-record.js";
+import { IsnGenerator } from "../../../src/tcp/opening/isn.js";
+import type { Listener } from "../../../src/tcp/opening/listener.js";
+import { SynCookies } from "../../../src/tcp/opening/syn-cookie.js";
+import { SynRecord } from "../../../src/tcp/opening/syn-record.js";
 
 function attempt(change: Partial<SynRecord> = {}): SynRecord {
   const record = new SynRecord(null as unknown as Listener);

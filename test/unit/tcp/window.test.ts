@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fullSpace, selectInitialWindow, windowToOffer, windowUpdateDue } from "../../../src/tcp/window.js";
+import { fullSpace, selectInitialWindow, windowToOffer, windowUpdateDue } from "../../../src/tcp/receiving/window.js";
 import { bareConnection } from "./pieces.js";
 
 describe("the window offered", () => {

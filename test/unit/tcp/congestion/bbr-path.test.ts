@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { RateSample } from "../../../../src/tcp/acknowledged/rate.js";
 import { BBR } from "../../../../src/tcp/congestion/bbr.js";
 import { bdp, pacingRateOf, withBursts } from "../../../../src/tcp/congestion/bbr-path.js";
 import { type BbrState, MODE_DRAIN, MODE_PROBE_BW } from "../../../../src/tcp/congestion/bbr-state.js";
 import { CA_LOSS, CA_OPEN, CA_RECOVERY } from "../../../../src/tcp/constants.js";
-import { RateSample } from "../../../../src/tcp/rate.js";
 import { Simulation } from "./simulation.js";
 
 const stateOf = (s: Simulation): BbrState => s.c.ca as BbrState;

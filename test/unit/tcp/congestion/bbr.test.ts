@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { RateSample } from "../../../../src/tcp/acknowledged/rate.js";
 import { BBR } from "../../../../src/tcp/congestion/bbr.js";
 import {
   type BbrState,
@@ -9,7 +10,6 @@ import {
 } from "../../../../src/tcp/congestion/bbr-state.js";
 import { CA_EVENT_TX_START } from "../../../../src/tcp/congestion/congestion.js";
 import { SSTHRESH_INFINITE } from "../../../../src/tcp/constants.js";
-import { RateSample } from "../../../../src/tcp/rate.js";
 import { begun, World } from "./pieces.js";
 import { Simulation } from "./simulation.js";
 

@@ -1,8 +1,8 @@
 import { SeededRandom, unit } from "../../../../src/platform/random.js";
+import { RateSample } from "../../../../src/tcp/acknowledged/rate.js";
 import type { CongestionControl } from "../../../../src/tcp/congestion/congestion.js";
 import type { Connection } from "../../../../src/tcp/connection.js";
 import { CA_OPEN, CA_RECOVERY } from "../../../../src/tcp/constants.js";
-import { RateSample } from "../../../../src/tcp/rate.js";
 import { begun, World } from "./pieces.js";
 
 interface Packet {
