@@ -10,17 +10,7 @@ import {
   shutdownWrite,
 } from "../tcp/calls.js";
 import type { Connection } from "../tcp/connection.js";
-import { FIN_QUEUED, LOWAT, RCV_FIN, READ_SHUT } from "../tcp/connection-bits.js";
-import {
-  CLOSED,
-  ESTABLISHED,
-  LISTEN,
-  STATE_NAMES,
-  SYN_RECEIVED,
-  SYN_SENT,
-  URGENT_HERE,
-  URGENT_NONE,
-} from "../tcp/constants.js";
+import { CLOSED, LISTEN, STATE_NAMES, SYN_RECEIVED, SYN_SENT, URGENT_HERE } from "../tcp/constants.js";
 import { reusable, reusablePort } from "../tcp/ending/time-wait.js";
 import { connectionInfo, listenerInfo } from "../tcp/info.js";
 import { openConnection } from "../tcp/opening/connect.js";
@@ -50,9 +40,6 @@ import {
 const DEFAULT_BACKLOG = 4096;
 /** SO_TYPE: SOCK_STREAM */
 const SOCK_STREAM = 1;
-
-/** What makes readiness more than a question of whether there is data. */
-const UNUSUAL = READ_SHUT | RCV_FIN | FIN_QUEUED | LOWAT;
 
 /** A TCP socket: a connection, or a listener and the template of its connections. Reading and writing: see TcpStream. */
 export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner {
@@ -235,15 +222,6 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (!this.open) return HANGUP;
     if (this.listener !== null) return this.listener.queue.length > 0 ? READABLE : 0;
     const c = this.connection;
-    // So it is with most of what a receiver's batch touches
-    if (
-      c.state === ESTABLISHED &&
-      (c.bits & UNUSUAL) === 0 &&
-      c.urgent === URGENT_NONE &&
-      c.rcvQueued > 0 &&
-      c.error === 0
-    )
-      return writable(c) ? READABLE | WRITABLE : READABLE;
     let mask = c.error !== 0 ? ERROR : 0;
     if (c.state === CLOSED) return mask | HANGUP | WRITABLE | (this.started ? READABLE | READ_HANGUP : 0);
     if (c.state === SYN_SENT) return awaitsWrite(c) ? mask | WRITABLE : mask;
@@ -253,7 +231,8 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (ended) mask |= READ_HANGUP;
     if (c.urgent === URGENT_HERE) mask |= PRIORITY;
     if (c.finQueued) mask |= ended ? WRITABLE | HANGUP : WRITABLE;
-    else if (writable(c)) mask |= WRITABLE;
+    else if (roomToWrite(c)) mask |= WRITABLE;
+    else c.noSpace = true;
     return mask;
   }
 
@@ -342,13 +321,6 @@ export class TcpSocket extends TcpStream implements ListenerOwner, TcpPortOwner 
     if (state === SYN_SENT || state === SYN_RECEIVED) throw new SystemError(EALREADY, "connect");
     if (this.listener !== null || state !== CLOSED) throw new SystemError(EISCONN, "connect");
   }
-}
-
-/** Whether there is room to write; if not, it is told when there is. */
-function writable(c: Connection): boolean {
-  if (roomToWrite(c)) return true;
-  c.noSpace = true;
-  return false;
 }
 
 /** Whether read would give what the application waits for. */

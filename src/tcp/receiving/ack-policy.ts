@@ -72,7 +72,7 @@ export function hasHoles(c: Connection): boolean {
 }
 
 /** Segments that acknowledge have gone: nothing is owed any more. However many, Linux counts them as one ACK. */
-export function ackSent(c: Connection, _segments = 1): void {
+export function ackSent(c: Connection): void {
   if (c.compressedAcks > 0) {
     c.tcp.counters.TcpExtTCPAckCompressed += c.compressedAcks;
     c.compressedAcks = 0;
